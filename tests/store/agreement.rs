@@ -5,9 +5,10 @@ mod calls;
 use std::collections::BTreeSet;
 
 use apiary_identity::{Digest, KeyPair, Role};
+use apiary_store::matching::hand_over::HandOver;
 use apiary_store::model::{
-    AttemptEnding, Cancel, ClaimSlot, Completion, Discard, Failure, GrantKey, LeaseRef, NewProcess, Page, Pause,
-    ProcessFilter, ProcessState, Release, Renewal, Resubmission,
+    AttemptEnding, Cancel, ClaimSlot, ClaimedLease, Completion, Discard, Failure, GrantKey, LeaseRef, NewProcess, Page,
+    Pause, ProcessFilter, ProcessState, Release, Renewal, Resubmission,
 };
 use apiary_tests::Backend;
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use uuid::Uuid;
 
 use self::calls::{Again, Call, Drawn, Token, calls};
 use crate::reference::{Got, Reference, Shown};
-use crate::tenant::{ALL, Bee, KIND, NOW, Tenant, ends, signature};
+use crate::tenant::{ALL, Bee, KIND, NOW, Tenant, at, ends, signature};
 
 /// Number of calls in each case.
 const CALLS: std::ops::Range<usize> = 20..60;
@@ -87,6 +88,10 @@ async fn empty(backend: &Backend) {
         .await;
 }
 
+fn got(lease: &ClaimedLease) -> Got {
+    (lease.slot, lease.process_id, lease.attempt, lease.retries_spent, lease.expires_at_ms)
+}
+
 /// A run of the same calls on the store and on the reference.
 struct Run<'a> {
     tenant: &'a Tenant,
@@ -105,6 +110,14 @@ impl Run<'_> {
                 let batch = self.batch(drawn);
                 prop_assert_eq!(store.submit(&batch, now_ms).await.unwrap(), self.reference.submit(&batch, now_ms));
             }
+            Call::SubmitLeased(drawn, polls) => {
+                let (batch, slots, lane) = (self.batch(drawn), self.slots(polls), self.tenant.lane());
+                let Some(hand_over) = HandOver::of(&lane, &slots, &batch) else { return Ok(()) };
+                let (answers, leased) = store.submit_leased(&batch, &hand_over, &at(now_ms)).await.unwrap();
+                let mut got: Vec<Got> = leased.iter().map(got).collect();
+                got.sort();
+                prop_assert_eq!((answers, got), self.reference.submit_leased(&batch, &hand_over, now_ms));
+            }
             Call::SubmitRedrive(drawn) => {
                 let batch = self.resubmissions(drawn);
                 let redriven = store.submit_redrive(&batch, now_ms).await.unwrap();
@@ -113,10 +126,7 @@ impl Run<'_> {
             Call::Claim(polls) => {
                 let slots = self.slots(polls);
                 let claimed = self.tenant.claim(&slots, now_ms).await;
-                let got: Vec<Got> = claimed
-                    .iter()
-                    .map(|one| (one.slot, one.process_id, one.attempt, one.retries_spent, one.expires_at_ms))
-                    .collect();
+                let got: Vec<Got> = claimed.iter().map(got).collect();
                 prop_assert_eq!(got, self.reference.claim(&slots, now_ms));
             }
             Call::Renew(tokens, ms) => {

@@ -6,6 +6,7 @@ mod waits;
 use std::collections::{BTreeMap, BTreeSet};
 
 use apiary_identity::Digest;
+use apiary_store::matching::hand_over::HandOver;
 use apiary_store::model::{
     Cancel, ClaimSlot, Discard, Effect, Failure, GrantKey, LeaseEnd, LeaseRef, NewProcess, ProcessState, Release,
     Renewal, SubmitResult,
@@ -92,6 +93,16 @@ impl Process {
     fn finish(&mut self, state: ProcessState, reason: Option<String>, now_ms: i64) {
         (self.place, self.reason, self.since_ms) = (Place::Finished(state), reason, now_ms);
         self.parents.clear();
+    }
+
+    /// Begins an attempt; returns the end of its lease.
+    fn lease(&mut self, executor: GrantKey, lease_ms: i64, now_ms: i64) -> i64 {
+        let exec_deadline_ms = (self.spec.max_exec_ms > 0).then_some(now_ms + self.spec.max_exec_ms);
+        let expires_at_ms = (now_ms + lease_ms).min(exec_deadline_ms.unwrap_or(i64::MAX));
+        self.attempt += 1;
+        self.since_ms = now_ms;
+        self.place = Place::Lease { executor: executor.0, expires_at_ms, exec_deadline_ms };
+        expires_at_ms
     }
 
     /// Puts the process back in the queue, if it failed.
@@ -188,6 +199,29 @@ impl Reference {
         SubmitResult::New { state }
     }
 
+    pub(crate) fn submit_leased(
+        &mut self,
+        batch: &[NewProcess],
+        hand_over: &HandOver<'_>,
+        now_ms: i64,
+    ) -> (Vec<SubmitResult>, Vec<Got>) {
+        let is_empty = !self.processes.values().any(|process| process.state() == ProcessState::Waiting);
+        let is_open = is_empty && self.pauses.are_none();
+        let (mut answers, mut got) = (self.submit(batch, now_ms), Vec::new());
+        for (spec, answer) in batch.iter().zip(&mut answers) {
+            let process = self.processes.get_mut(&spec.process_id).filter(|_| is_open);
+            if let Some(taker) = hand_over.taker(spec.process_id)
+                && let Some(process) = process
+                && *answer == (SubmitResult::New { state: ProcessState::Waiting })
+            {
+                got.push((taker.slot, spec.process_id, 1, 0, process.lease(taker.executor, taker.lease_ms, now_ms)));
+                *answer = SubmitResult::New { state: ProcessState::Running };
+            }
+        }
+        got.sort();
+        (answers, got)
+    }
+
     pub(crate) fn claim(&mut self, slots: &[ClaimSlot], now_ms: i64) -> Vec<Got> {
         let mut room: Vec<usize> = slots.iter().map(|slot| slot.count).collect();
         // Each slot of these tests has one grant.
@@ -204,12 +238,7 @@ impl Reference {
                 continue;
             };
             room[number] -= 1;
-            let max_exec_ms = process.spec.max_exec_ms;
-            let exec_deadline_ms = (max_exec_ms > 0).then_some(now_ms + max_exec_ms);
-            let expires_at_ms = (now_ms + slots[number].lease_ms).min(exec_deadline_ms.unwrap_or(i64::MAX));
-            process.attempt += 1;
-            process.since_ms = now_ms;
-            process.place = Place::Lease { executor: slots[number].grants[0].key.0, expires_at_ms, exec_deadline_ms };
+            let expires_at_ms = process.lease(slots[number].grants[0].key, slots[number].lease_ms, now_ms);
             got.push((number, process.spec.process_id, process.attempt, process.retries_spent, expires_at_ms));
         }
         got

@@ -34,6 +34,12 @@ async fn revoke(tenant: &Tenant, about: About, now_ms: i64) -> Vec<RevokedGrant>
     tenant.store.revoke_grant(&tenant.colony, &revocation, &envelope, now_ms).await.unwrap()
 }
 
+/// Revokes the grants of an executor's key.
+pub(crate) async fn revoke_key(tenant: &Tenant, bee: &Bee) {
+    let key = key_of(tenant, bee).await;
+    assert_eq!(revoke(tenant, About::Key(key), NOW).await.len(), 1);
+}
+
 fn revocation(tenant: &Tenant, about: About) -> Revocation {
     let (grant_id, key) = match about {
         About::Grant(id) => (Some(id), None),

@@ -29,6 +29,11 @@ impl Pauses {
         existed
     }
 
+    /// Returns true if nothing is paused.
+    pub(crate) fn are_none(&self) -> bool {
+        self.0.iter().all(|span| span.until_ms.is_some())
+    }
+
     /// Ends a pause; returns its start, if there was one.
     pub(crate) fn resume(&mut self, what: &PauseTarget, now_ms: i64) -> Option<i64> {
         let span = self.0.iter_mut().find(|span| span.what == *what && span.until_ms.is_none())?;

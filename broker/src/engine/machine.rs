@@ -175,7 +175,7 @@ impl Engine {
             submits: Committer::start(
                 tasks,
                 "submit writer",
-                SubmitFlush::new(store.clone(), wakeups.clone(), clock.clone()),
+                SubmitFlush::new(store.clone(), dispatcher.clone(), wakeups.clone(), clock.clone()),
                 finish,
             ),
             resubmits: Committer::start(tasks, "resubmit writer", ResubmitFlush::new(operations.clone()), finish),

@@ -3,11 +3,14 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use apiary_database::{Sql, query, sql};
+use apiary_identity::Clock;
 use apiary_store::limits::ATTEMPTS_MAX;
+use apiary_store::matching::hand_over::HandOver;
 use apiary_store::matching::overflow;
+use apiary_store::matching::restrictions::grants_of;
 use apiary_store::model::{
-    Attempt, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
-    SubmitResult,
+    Attempt, ClaimedLease, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState,
+    ProcessSummary, SubmitResult,
 };
 use apiary_store::signatures::{BatchCache, pack};
 use apiary_store::{ProcessStore, StoreError, StoreResult, checks, documents, rows};
@@ -20,7 +23,7 @@ use crate::{PostgresStore, column, limits, signatures};
 #[async_trait::async_trait]
 impl ProcessStore for PostgresStore {
     async fn submit(&self, processes: &[NewProcess], now_ms: i64) -> StoreResult<Vec<SubmitResult>> {
-        submit(self, processes, now_ms, false).await.map(|(answers, _)| answers)
+        submit(self, processes, now_ms, Manner::Plain).await.map(|submitted| submitted.answers)
     }
 
     async fn submit_limited(
@@ -28,7 +31,18 @@ impl ProcessStore for PostgresStore {
         processes: &[NewProcess],
         now_ms: i64,
     ) -> StoreResult<(Vec<SubmitResult>, Vec<(ColonyKey, Uuid)>)> {
-        submit(self, processes, now_ms, true).await
+        let submitted = submit(self, processes, now_ms, Manner::Limited).await?;
+        Ok((submitted.answers, submitted.cancelled))
+    }
+
+    async fn submit_leased(
+        &self,
+        processes: &[NewProcess],
+        hand_over: &HandOver<'_>,
+        clock: &dyn Clock,
+    ) -> StoreResult<(Vec<SubmitResult>, Vec<ClaimedLease>)> {
+        let submitted = submit(self, processes, clock.now_ms(), Manner::HandedOver(hand_over, clock)).await?;
+        Ok((submitted.answers, submitted.leased))
     }
 
     async fn known(&self, process: &NewProcess, now_ms: i64) -> StoreResult<Option<SubmitResult>> {
@@ -88,27 +102,49 @@ impl ProcessStore for PostgresStore {
     }
 }
 
+/// The manner in which new processes are stored.
+#[derive(Clone, Copy)]
+enum Manner<'m> {
+    /// In one statement.
+    Plain,
+    /// With the limits of their keys, in one transaction.
+    Limited,
+    /// In one statement that leases, too.
+    HandedOver(&'m HandOver<'m>, &'m dyn Clock),
+}
+
+/// The answers of a submit, with the other processes that it changed.
+#[derive(Default)]
+struct Submitted {
+    answers: Vec<SubmitResult>,
+    cancelled: Vec<(ColonyKey, Uuid)>,
+    leased: Vec<ClaimedLease>,
+}
+
 /// Stores what can be stored in one statement, and reads the reason for the rest. In the rare case that the reason is gone by
 /// then (its idempotency key was just deleted), the item is tried again.
-pub(super) async fn submit(
+async fn submit(
     store: &PostgresStore,
     processes: &[NewProcess],
     now_ms: i64,
-    is_limited: bool,
-) -> StoreResult<(Vec<SubmitResult>, Vec<(ColonyKey, Uuid)>)> {
-    let mut cancelled = Vec::new();
+    manner: Manner<'_>,
+) -> StoreResult<Submitted> {
+    let mut submitted = Submitted::default();
     let mut answers: HashMap<Uuid, SubmitResult> = HashMap::with_capacity(processes.len());
     let mut open: Vec<&NewProcess> = processes.iter().collect();
     // One order of rows at all brokers: of two batches with common rows one waits for the other, never each for the other.
     open.sort_unstable_by_key(|process| process.process_id);
     let mut conflicts = Conflicts::default();
     while !open.is_empty() {
-        match keep_once(store, &open, now_ms, is_limited).await {
-            Ok((kept, dropped)) => {
-                cancelled.extend(dropped);
-                let new = open.iter().filter(|process| kept.contains(&process.process_id));
+        match keep_once(store, &open, now_ms, manner).await {
+            Ok(kept) => {
+                submitted.cancelled.extend(kept.cancelled);
+                let new = open.iter().filter(|process| kept.ids.contains(&process.process_id));
                 answers.extend(new.map(|process| (process.process_id, checks::submitted_new(process, now_ms))));
-                open.retain(|process| !kept.contains(&process.process_id));
+                let running = SubmitResult::New { state: ProcessState::Running };
+                answers.extend(kept.leased.iter().map(|lease| (lease.process_id, running)));
+                submitted.leased.extend(kept.leased);
+                open.retain(|process| !kept.ids.contains(&process.process_id));
             }
             Err(Fault::Conflict(_)) if conflicts.again() => continue,
             Err(fault) => return Err(fault.into()),
@@ -127,7 +163,16 @@ pub(super) async fn submit(
         .into_iter()
         .map(|answer| answer.ok_or_else(|| StoreError::Refused("a submitted process got no answer".to_owned())))
         .collect::<StoreResult<_>>()?;
-    Ok((checks::with_cancelled(processes, answers, &cancelled), cancelled))
+    submitted.answers = checks::with_cancelled(processes, answers, &submitted.cancelled);
+    Ok(submitted)
+}
+
+/// Processes that one statement, or transaction, stored.
+#[derive(Default)]
+struct Kept {
+    ids: HashSet<Uuid>,
+    cancelled: Vec<(ColonyKey, Uuid)>,
+    leased: Vec<ClaimedLease>,
 }
 
 /// Stores the items in one statement or, if limits may cancel something, in one transaction.
@@ -135,16 +180,22 @@ async fn keep_once(
     store: &PostgresStore,
     open: &[&NewProcess],
     now_ms: i64,
-    is_limited: bool,
-) -> Result<(HashSet<Uuid>, Vec<(ColonyKey, Uuid)>), Fault> {
+    manner: Manner<'_>,
+) -> Result<Kept, Fault> {
     let mut session = store.session().await?;
     // A single statement is a transaction by itself, and saves two round trips.
-    if !is_limited {
-        return Ok((keep(&mut session, &store.batches, open, now_ms).await?, Vec::new()));
+    match manner {
+        Manner::Plain => keep(&mut session, &store.batches, open, now_ms, None).await,
+        // The time is read after the wait for the connection.
+        Manner::HandedOver(hand_over, clock) => {
+            keep(&mut session, &store.batches, open, clock.now_ms(), Some(hand_over)).await
+        }
+        Manner::Limited => {
+            session.begin().await?;
+            let kept = keep_within_limits(&mut session, &store.batches, open, now_ms).await;
+            session.end(kept).await
+        }
     }
-    session.begin().await?;
-    let kept = keep_within_limits(&mut session, &store.batches, open, now_ms).await;
-    session.end(kept).await
 }
 
 async fn keep_within_limits(
@@ -152,7 +203,7 @@ async fn keep_within_limits(
     batches: &BatchCache,
     open: &[&NewProcess],
     now_ms: i64,
-) -> Result<(HashSet<Uuid>, Vec<(ColonyKey, Uuid)>), Fault> {
+) -> Result<Kept, Fault> {
     let keyed = open.iter().filter(|process| process.concurrency_key.is_some());
     // In one order at every broker, because the locks of several colonies are held together.
     let colonies: BTreeSet<ColonyKey> = keyed.map(|process| process.colony).collect();
@@ -165,15 +216,14 @@ async fn keep_within_limits(
         // Read again under the lock: the limits may have changed before it was granted.
         limits = limits::of_keys(session, &colonies).await?;
     }
-    let kept = keep(session, batches, open, now_ms).await?;
+    let mut kept = keep(session, batches, open, now_ms, None).await?;
     // Only new processes count: one that existed before was held to the limit by its own submit.
-    let new = open.iter().copied().filter(|process| kept.contains(&process.process_id));
-    let mut cancelled = Vec::new();
+    let new = open.iter().copied().filter(|process| kept.ids.contains(&process.process_id));
     for limited_key in overflow::limited_keys(new, &limits) {
         let dropped = limits::cancel(session, &limited_key, now_ms).await?;
-        cancelled.extend(dropped.into_iter().map(|process_id| (limited_key.colony, process_id)));
+        kept.cancelled.extend(dropped.into_iter().map(|process_id| (limited_key.colony, process_id)));
     }
-    Ok((kept, cancelled))
+    Ok(kept)
 }
 
 async fn keep(
@@ -181,7 +231,9 @@ async fn keep(
     batches: &BatchCache,
     open: &[&NewProcess],
     now_ms: i64,
-) -> Result<HashSet<Uuid>, Fault> {
+    hand_over: Option<&HandOver<'_>>,
+) -> Result<Kept, Fault> {
+    let leases = column(open, |process| hand_over?.lease(process, now_ms));
     let packed = pack(open, |process| &process.signature, |process| process.digest);
     let (keys, signed) = signatures::columns(&packed);
     let insert = query(sql!("processes/submit.sql"))
@@ -211,10 +263,19 @@ async fn keep(
         .bind(now_ms)
         .bind(column(open, |process| checks::json_if_any(&process.parents, process.parents.is_empty())))
         .bind(keys)
-        .bind(signed);
+        .bind(signed)
+        .bind(column(&leases, |lease| lease.as_ref().map(|lease| lease.executor.0)))
+        .bind(column(&leases, |lease| lease.as_ref().map(|lease| lease.expires_at_ms)))
+        .bind(hand_over.map(|hand_over| hand_over.lane().colony.0))
+        .bind(hand_over.map(|hand_over| hand_over.lane().executor_type.as_str()))
+        .bind(hand_over.map(HandOver::names))
+        .bind(hand_over.map(|hand_over| grants_of(hand_over.slots())));
     let kept = session.changes(insert).await?;
     packed.batches.into_iter().for_each(|batch| batches.add(batch.key, batch.batch));
-    Ok(super::process_ids(&kept)?.into_iter().collect())
+    let ids: HashSet<Uuid> = super::process_ids(&kept)?.into_iter().collect();
+    let is_handed_over = kept.first().map_or(Ok(false), |row| rows::is_handed_over(row))?;
+    let leased = leases.into_iter().flatten().filter(|lease| is_handed_over && ids.contains(&lease.process_id));
+    Ok(Kept { leased: leased.collect(), ids, cancelled: Vec::new() })
 }
 
 async fn known(

@@ -8,8 +8,8 @@ use apiary_identity::{Digest, Signature};
 use apiary_store::logbook::LogFit;
 use apiary_store::matching::assignment::Match;
 use apiary_store::model::{
-    AttributeBatch, ClaimSlot, Completion, Failure, LastSeen, LeaseRef, LogBatch, NewLogLine, NewProcess, Release,
-    Renewal, Report, Resubmission,
+    AttributeBatch, ClaimSlot, ClaimedLease, Completion, Failure, LastSeen, LeaseRef, LogBatch, NewLogLine, NewProcess,
+    Release, Renewal, Report, Resubmission,
 };
 use apiary_store::{StoreError, StoreResult, checks, documents};
 use serde::Serialize;
@@ -87,12 +87,17 @@ pub(super) struct ProcessItem<'a> {
     concurrency_key: Option<&'a str>,
     rate_key: Option<&'a str>,
     digest: Digest,
+    /// The executor that takes it at once, and when its lease ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    executor: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at_ms: Option<i64>,
     #[serde(flatten)]
     document: BlobSlice,
 }
 
 impl<'a> ProcessItem<'a> {
-    pub(super) fn new(process: &'a NewProcess, documents: &mut Documents) -> Self {
+    pub(super) fn new(process: &'a NewProcess, lease: Option<&ClaimedLease>, documents: &mut Documents) -> Self {
         let (idempotency_key, idempotency_expires_at_ms) =
             process.idempotency.as_ref().map(|(key, expires_at_ms)| (key.as_str(), *expires_at_ms)).unzip();
         Self {
@@ -120,6 +125,8 @@ impl<'a> ProcessItem<'a> {
             concurrency_key: process.concurrency_key.as_deref(),
             rate_key: process.rate_key.as_deref(),
             digest: process.digest,
+            executor: lease.map(|lease| lease.executor.0),
+            expires_at_ms: lease.map(|lease| lease.expires_at_ms),
             document: documents.add(&process.signature, &process.payload),
         }
     }

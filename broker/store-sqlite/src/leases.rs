@@ -179,7 +179,7 @@ async fn claim_once(
 }
 
 /// Reads the conditions that stop the lane's work now.
-async fn restrictions(write: &mut Write, lane: &Lane, slots: &[ClaimSlot]) -> StoreResult<LaneRestrictions> {
+pub(super) async fn restrictions(write: &mut Write, lane: &Lane, slots: &[ClaimSlot]) -> StoreResult<LaneRestrictions> {
     let select = query(sql!("leases/claim_restrictions.sql"))
         .bind(lane.colony.0)
         .bind(&lane.executor_type)

@@ -1,12 +1,14 @@
 //! Processes in SQLite.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use apiary_database::{Sql, query, sql};
+use apiary_identity::Clock;
 use apiary_store::limits::ATTEMPTS_MAX;
+use apiary_store::matching::hand_over::HandOver;
 use apiary_store::model::{
-    Attempt, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary,
-    SubmitResult,
+    Attempt, ClaimedLease, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState,
+    ProcessSummary, SubmitResult,
 };
 use apiary_store::{ProcessStore, StoreResult, checks, rows};
 use sqlx::sqlite::SqliteRow;
@@ -14,12 +16,12 @@ use uuid::Uuid;
 
 use crate::batch::{Documents, KnownItem, ProcessItem, ids, list as json_list};
 use crate::transaction::{Statement, Write, read};
-use crate::{SqliteStore, limits};
+use crate::{SqliteStore, leases, limits};
 
 #[async_trait::async_trait]
 impl ProcessStore for SqliteStore {
     async fn submit(&self, processes: &[NewProcess], now_ms: i64) -> StoreResult<Vec<SubmitResult>> {
-        submit(self, processes, now_ms, false).await.map(|(answers, _)| answers)
+        submit(self, processes, now_ms, Manner::Plain).await.map(|submitted| submitted.answers)
     }
 
     async fn submit_limited(
@@ -27,7 +29,18 @@ impl ProcessStore for SqliteStore {
         processes: &[NewProcess],
         now_ms: i64,
     ) -> StoreResult<(Vec<SubmitResult>, Vec<(ColonyKey, Uuid)>)> {
-        submit(self, processes, now_ms, true).await
+        let submitted = submit(self, processes, now_ms, Manner::Limited).await?;
+        Ok((submitted.answers, submitted.cancelled))
+    }
+
+    async fn submit_leased(
+        &self,
+        processes: &[NewProcess],
+        hand_over: &HandOver<'_>,
+        clock: &dyn Clock,
+    ) -> StoreResult<(Vec<SubmitResult>, Vec<ClaimedLease>)> {
+        let submitted = submit(self, processes, clock.now_ms(), Manner::HandedOver(hand_over, clock)).await?;
+        Ok((submitted.answers, submitted.leased))
     }
 
     async fn known(&self, process: &NewProcess, now_ms: i64) -> StoreResult<Option<SubmitResult>> {
@@ -83,35 +96,71 @@ impl ProcessStore for SqliteStore {
     }
 }
 
+/// The manner in which new processes are stored.
+#[derive(Clone, Copy)]
+enum Manner<'m> {
+    Plain,
+    /// With the limits of their keys.
+    Limited,
+    /// With leases for those that polls take.
+    HandedOver(&'m HandOver<'m>, &'m dyn Clock),
+}
+
+/// The answers of a submit, with the other processes that it changed.
+#[derive(Default)]
+struct Submitted {
+    answers: Vec<SubmitResult>,
+    cancelled: Vec<(ColonyKey, Uuid)>,
+    leased: Vec<ClaimedLease>,
+}
+
 /// Runs one transaction: reads which items exist already, then stores the rest.
-pub(super) async fn submit(
+async fn submit(
     store: &SqliteStore,
     processes: &[NewProcess],
-    now_ms: i64,
-    is_limited: bool,
-) -> StoreResult<(Vec<SubmitResult>, Vec<(ColonyKey, Uuid)>)> {
-    let mut cancelled = Vec::new();
+    mut now_ms: i64,
+    manner: Manner<'_>,
+) -> StoreResult<Submitted> {
+    let mut submitted = Submitted::default();
     if processes.is_empty() {
-        return Ok((Vec::new(), cancelled));
+        return Ok(submitted);
     }
     let mut write = Write::begin(&store.writer).await?;
+    if let Manner::HandedOver(_, clock) = manner {
+        // Read after the wait for the writer.
+        now_ms = clock.now_ms();
+    }
     // Under the one writer the answer cannot change before the insert, so nothing has to be tried again, unlike in Postgres.
     let known = known(&mut write, processes, now_ms).await?;
     let new: Vec<&NewProcess> = processes.iter().filter(|process| !known.contains_key(&process.process_id)).collect();
     // A batch of repeats changes nothing, and needs no commit.
     if !new.is_empty() {
-        keep(&mut write, &new, now_ms).await?;
-        if is_limited {
-            cancelled = limits::hold(&mut write, &new, now_ms).await?;
+        if let Manner::HandedOver(hand_over, _) = manner
+            && is_allowed(&mut write, hand_over).await?
+        {
+            submitted.leased = new.iter().filter_map(|process| hand_over.lease(process, now_ms)).collect();
+        }
+        keep(&mut write, &new, &submitted.leased, now_ms).await?;
+        if let Manner::Limited = manner {
+            submitted.cancelled = limits::hold(&mut write, &new, now_ms).await?;
         }
         write.commit().await?;
     }
+    let running: HashSet<Uuid> = submitted.leased.iter().map(|lease| lease.process_id).collect();
     let answer = |process: &NewProcess| match known.get(&process.process_id) {
         Some(answer) => *answer,
+        None if running.contains(&process.process_id) => SubmitResult::New { state: ProcessState::Running },
         None => checks::submitted_new(process, now_ms),
     };
     let answers = processes.iter().map(answer).collect();
-    Ok((checks::with_cancelled(processes, answers, &cancelled), cancelled))
+    submitted.answers = checks::with_cancelled(processes, answers, &submitted.cancelled);
+    Ok(submitted)
+}
+
+/// Reads whether anything stands against handing over.
+async fn is_allowed(write: &mut Write, hand_over: &HandOver<'_>) -> StoreResult<bool> {
+    let restrictions = leases::restrictions(write, hand_over.lane(), hand_over.slots()).await?;
+    Ok(hand_over.is_allowed(&restrictions))
 }
 
 async fn known(write: &mut Write, processes: &[NewProcess], now_ms: i64) -> StoreResult<HashMap<Uuid, SubmitResult>> {
@@ -124,9 +173,12 @@ fn answers(found: &[SqliteRow]) -> StoreResult<HashMap<Uuid, SubmitResult>> {
     Ok(known.into_iter().filter_map(|(process_id, answer)| answer.map(|answer| (process_id, answer))).collect())
 }
 
-async fn keep(write: &mut Write, new: &[&NewProcess], now_ms: i64) -> StoreResult<()> {
+async fn keep(write: &mut Write, new: &[&NewProcess], leased: &[ClaimedLease], now_ms: i64) -> StoreResult<()> {
     let mut documents = Documents::default();
-    let items = json_list(new.iter().map(|process| ProcessItem::new(process, &mut documents)))?;
+    let leases: HashMap<Uuid, &ClaimedLease> = leased.iter().map(|lease| (lease.process_id, lease)).collect();
+    let lease_of = |process: &NewProcess| leases.get(&process.process_id).copied();
+    let items = new.iter().map(|process| ProcessItem::new(process, lease_of(process), &mut documents));
+    let items = json_list(items)?;
     let specs = query(sql!("processes/submit.sql")).bind(items.clone()).bind(documents.into_bytes());
     write.changed(specs).await?;
     // Steps that no item needs are left out: each would open the whole list again.
@@ -139,7 +191,12 @@ async fn keep(write: &mut Write, new: &[&NewProcess], now_ms: i64) -> StoreResul
     if new.iter().any(|process| process.not_before_ms.is_some() || !process.parents.is_empty()) {
         write.changed(query(sql!("steps/submit_block.sql")).bind(items.clone()).bind(now_ms)).await?;
     }
-    write.changed(query(sql!("steps/submit_wait.sql")).bind(items).bind(now_ms)).await?;
+    if !leased.is_empty() {
+        write.changed(query(sql!("steps/submit_lease.sql")).bind(items.clone()).bind(now_ms)).await?;
+    }
+    if leased.len() < new.len() {
+        write.changed(query(sql!("steps/submit_wait.sql")).bind(items).bind(now_ms)).await?;
+    }
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use super::{BEES, CALLS, FUNCTIONS, KEYS, KIND, PROCESSES, SPECS, TICK_MS, USERS
 #[derive(Clone, Debug)]
 pub(super) enum Call {
     Submit(Vec<Drawn>),
+    SubmitLeased(Vec<Drawn>, Vec<(usize, usize, i64)>),
     SubmitRedrive(Vec<Again>),
     Claim(Vec<(usize, usize, i64)>),
     Renew(Vec<Token>, i64),
@@ -69,10 +70,13 @@ pub(super) struct Token {
 
 pub(super) fn calls() -> impl Strategy<Value = Vec<Call>> {
     let tokens = || prop::collection::vec(token(), 1..4);
+    let polls = || prop::collection::vec((0..BEES, 0..4_usize, ticks(1..4)), 1..3);
     let call = prop_oneof![
         6 => prop::collection::vec(drawn(), 1..5).prop_map(Call::Submit),
+        6 => (prop::collection::vec(drawn(), 1..5), polls())
+            .prop_map(|(drawn, polls)| Call::SubmitLeased(drawn, polls)),
         4 => prop::collection::vec(again(), 1..4).prop_map(Call::SubmitRedrive),
-        6 => prop::collection::vec((0..BEES, 0..4_usize, ticks(1..4)), 1..3).prop_map(Call::Claim),
+        6 => polls().prop_map(Call::Claim),
         2 => (tokens(), ticks(1..5)).prop_map(|(tokens, ms)| Call::Renew(tokens, ms)),
         3 => tokens().prop_map(Call::Complete),
         4 => prop::collection::vec((token(), 0..5_usize, 0..5), 1..4).prop_map(Call::Fail),

@@ -5,6 +5,7 @@ mod claim;
 mod complete;
 mod fail;
 mod get;
+mod hand_over;
 mod matching;
 mod plain;
 mod release;

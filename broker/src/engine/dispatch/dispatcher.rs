@@ -90,6 +90,27 @@ impl Dispatcher {
         self.wake.notify_one();
     }
 
+    /// Reserves polls of a lane for so many new processes; see [`PollQueue::begin_hand_over`].
+    pub(super) fn reserve(&self, lane: &Lane, count: usize) -> Option<Pass> {
+        self.queue().begin_hand_over(lane, count)
+    }
+
+    /// Answers reserved polls with their leases.
+    pub(super) async fn end_hand_over(
+        &self,
+        store: &dyn Store,
+        clock: &dyn Clock,
+        pass: Pass,
+        claimed: Vec<ClaimedLease>,
+    ) {
+        let orphans = self.queue().end_pass(&pass, ClaimResult { claimed, ..ClaimResult::default() });
+        // Polls that came meanwhile may need a pass.
+        self.wake.notify_one();
+        if !orphans.is_empty() {
+            self.give_back(store, clock, pass.lane, orphans).await;
+        }
+    }
+
     /// Marks a lane as due: work may wait in it.
     pub(crate) fn wake(&self, lane: &Lane) {
         if self.queue().mark(lane) {
@@ -256,7 +277,7 @@ impl Dispatcher {
         self.moved(lane.colony);
     }
 
-    fn queue(&self) -> MutexGuard<'_, PollQueue> {
+    pub(super) fn queue(&self) -> MutexGuard<'_, PollQueue> {
         // It is only ever changed in steps that cannot panic half-way.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }

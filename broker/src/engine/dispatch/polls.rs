@@ -220,6 +220,34 @@ impl PollQueue {
         None
     }
 
+    /// Reserves polls for so many processes that are about to be stored in this lane. `None` unless polls wait there and nothing else does,
+    /// as far as is known, because that would be overtaken. The pass ends like any other, with [`end_pass`](Self::end_pass).
+    pub(in crate::engine) fn begin_hand_over(&mut self, lane: &Lane, count: usize) -> Option<Pass> {
+        let lane_polls = self.lanes.get_mut(lane)?;
+        if lane_polls.passing || lane_polls.queued || lane_polls.woken {
+            return None;
+        }
+        let now = Instant::now();
+        let (mut ids, mut slots, mut room) = (Vec::new(), Vec::new(), count);
+        for (id, poll) in &mut lane_polls.polls {
+            if room == 0 {
+                break;
+            }
+            if poll.is_last || self.empty.knowledge(lane, &poll.slot, now) != LaneKnowledge::Empty {
+                continue;
+            }
+            poll.passing = true;
+            ids.push(*id);
+            slots.push(ClaimSlot { count: poll.slot.count.min(room), ..poll.slot.clone() });
+            room -= poll.slot.count.min(room);
+        }
+        if ids.is_empty() {
+            return None;
+        }
+        lane_polls.passing = true;
+        Some(Pass { lane: lane.clone(), ids, slots, moves: self.limited.moves(), is_turn: false, began: now })
+    }
+
     /// Lets the next lanes of the colony take their turn, in the order of arrival.
     fn end_turn(&mut self, colony: ColonyKey) {
         self.due.extend(self.turns.end(colony));

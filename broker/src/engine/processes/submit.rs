@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use apiary_identity::{Clock, Envelope, OnFailed, Spec};
 use apiary_store::limits::LIMIT_GRACE_MS;
+use apiary_store::matching::hand_over::HandOver;
 use apiary_store::model::{
     Colony, ColonyKey, Effect, Lane, LimitKind, Limits, NewProcess, Parent, ProcessState, Resubmission, SubmitResult,
 };
@@ -15,6 +16,8 @@ use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::commit::committer::Flush;
+use crate::engine::dispatch::dispatcher::Dispatcher;
+use crate::engine::dispatch::hand_over::Reservation;
 use crate::engine::notify::wakeups::{Change, Wakeups};
 use crate::engine::processes::operations::Operations;
 use crate::engine::processes::priority_time::priority_time_us;
@@ -185,24 +188,68 @@ fn cancelled_parent(process_id: Uuid) -> Error {
 /// Writes gathered submits.
 pub(crate) struct SubmitFlush {
     store: Arc<dyn Store>,
+    dispatcher: Arc<Dispatcher>,
     wakeups: Wakeups,
     clock: Arc<dyn Clock>,
 }
 
 impl SubmitFlush {
-    pub(crate) fn new(store: Arc<dyn Store>, wakeups: Wakeups, clock: Arc<dyn Clock>) -> Self {
-        Self { store, wakeups, clock }
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        dispatcher: Arc<Dispatcher>,
+        wakeups: Wakeups,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { store, dispatcher, wakeups, clock }
+    }
+
+    /// Stores new processes; returns the answers, and the processes that limits cancelled.
+    async fn store(
+        &self,
+        processes: &[NewProcess],
+        now_ms: i64,
+    ) -> StoreResult<(Vec<SubmitResult>, Vec<(ColonyKey, Uuid)>)> {
+        // Only a concurrency key can have a limit that cancels at the submit: a batch without keys takes the cheaper statement.
+        if processes.iter().any(|process| process.concurrency_key.is_some()) {
+            return self.store.submit_limited(processes, now_ms).await;
+        }
+        let answers = match self.reserve(processes) {
+            Some(reserved) => self.store_and_give(processes, reserved, now_ms).await?,
+            None => self.store.submit(processes, now_ms).await?,
+        };
+        Ok((answers, Vec::new()))
+    }
+
+    /// Reserves polls of the first process's lane. Work of other lanes waits for a claim.
+    fn reserve(&self, processes: &[NewProcess]) -> Option<Reservation> {
+        let lane = lane_of(processes.first()?);
+        Reservation::of(&self.dispatcher, lane, processes.len())
+    }
+
+    async fn store_and_give(
+        &self,
+        processes: &[NewProcess],
+        reserved: Reservation,
+        now_ms: i64,
+    ) -> StoreResult<Vec<SubmitResult>> {
+        let (answers, leased) = match HandOver::of(reserved.lane(), reserved.slots(), processes) {
+            Some(hand_over) => self.store.submit_leased(processes, &hand_over, &*self.clock).await?,
+            None => (self.store.submit(processes, now_ms).await?, Vec::new()),
+        };
+        reserved.give(&*self.store, &*self.clock, leased).await;
+        Ok(answers)
     }
 
     fn wake(&self, process: &NewProcess) {
-        self.wakeups.work(&Lane { colony: process.colony, executor_type: process.executor_type.clone() });
+        self.wakeups.work(&lane_of(process));
     }
 
     fn announce(&self, process: &NewProcess, state: ProcessState) {
         // The parents may have ended between the check and the commit.
         process.parents.iter().for_each(|parent| self.wakeups.may_have_ended(*parent));
         match (state, process.not_before_ms) {
-            (ProcessState::Cancelled, _) => {}
+            // Whoever it was handed over to notes when its lease ends.
+            (ProcessState::Cancelled | ProcessState::Running, _) => {}
             (ProcessState::Blocked, not_before_ms) => self.wakeups.due_at(not_before_ms.unwrap_or(i64::MAX)),
             _ => {
                 self.wake(process);
@@ -213,6 +260,10 @@ impl SubmitFlush {
         }
         self.wakeups.entered(Change { colony: process.colony, process_id: process.process_id }, state);
     }
+}
+
+fn lane_of(process: &NewProcess) -> Lane {
+    Lane { colony: process.colony, executor_type: process.executor_type.clone() }
 }
 
 /// Redrives the processes that gathered specs met.
@@ -279,12 +330,7 @@ impl Flush for SubmitFlush {
 
     async fn flush(&self, processes: &[NewProcess]) -> StoreResult<Vec<Result<SubmitResult, Error>>> {
         let now_ms = self.clock.now_ms();
-        // Only a concurrency key can have a limit that cancels at the submit: a batch without keys takes the cheaper statement.
-        let has_keys = processes.iter().any(|process| process.concurrency_key.is_some());
-        let stored = match has_keys {
-            true => self.store.submit_limited(processes, now_ms).await,
-            false => self.store.submit(processes, now_ms).await.map(|answers| (answers, Vec::new())),
-        };
+        let stored = self.store(processes, now_ms).await;
         // After a failure some may be stored all the same, and nobody says which.
         let (answers, cancelled) = stored.inspect_err(|_| processes.iter().for_each(|process| self.wake(process)))?;
         for (process, answer) in processes.iter().zip(&answers) {

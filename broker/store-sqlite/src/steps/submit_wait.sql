@@ -1,4 +1,4 @@
--- Inserts new processes that may run now into `queue`.
+-- Inserts new processes that may run now, and that no poll takes at once, into `queue`.
 -- ?1 items: JSON list, ?2 now_ms.
 -- Race won: it runs inside the one write transaction.
 INSERT INTO queue (
@@ -11,4 +11,4 @@ SELECT
     value ->> 'executor_names', value ->> 'function', value ->> 'requires', value ->> 'concurrency_key',
     value ->> 'rate_key'
 FROM jsonb_each(?1)
-WHERE coalesce(value ->> 'not_before_ms', ?2) <= ?2 AND value ->> 'parents' IS NULL
+WHERE coalesce(value ->> 'not_before_ms', ?2) <= ?2 AND value ->> 'parents' IS NULL AND value ->> 'executor' IS NULL

@@ -1,10 +1,13 @@
 //! Processes: submitting, reading, counting.
 
+use apiary_identity::Clock;
 use uuid::Uuid;
 
 use crate::StoreResult;
+use crate::matching::hand_over::HandOver;
 use crate::model::{
-    Attempt, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessSummary, SubmitResult,
+    Attempt, ClaimedLease, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessSummary,
+    SubmitResult,
 };
 
 /// Processes: submission, lookup, lists and counts.
@@ -24,6 +27,17 @@ pub trait ProcessStore: Send + Sync {
         processes: &[NewProcess],
         now_ms: i64,
     ) -> StoreResult<(Vec<SubmitResult>, Vec<(ColonyKey, Uuid)>)>;
+
+    /// Stores new processes like [`submit`](Self::submit), and leases in the same transaction those that `hand_over` has a taker for, as a
+    /// claim right after it would. If something waits in the lane, or a pause, drain, limit or revocation applies to it, nothing is leased.
+    /// Returns also the leases, in any order. The time is read from `clock` after the wait for a connection, so that no lease is shortened
+    /// by it.
+    async fn submit_leased(
+        &self,
+        processes: &[NewProcess],
+        hand_over: &HandOver<'_>,
+        clock: &dyn Clock,
+    ) -> StoreResult<(Vec<SubmitResult>, Vec<ClaimedLease>)>;
 
     /// Returns the answer of [`submit`](Self::submit) for a spec that was submitted before, also if its process was deleted, or whose
     /// process id or idempotency key is taken. `None` if the process would be new. Changes nothing.

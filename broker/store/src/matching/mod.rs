@@ -2,6 +2,7 @@
 
 pub mod allowance;
 pub mod assignment;
+pub mod hand_over;
 mod offer_bound;
 pub mod overflow;
 pub mod plain;

@@ -86,6 +86,12 @@ impl LaneRestrictions {
         !self.drained_names.contains(&grant.name) && !self.revoked_grants.contains(&grant.key)
     }
 
+    /// Returns true if nothing waits in the lane, and nothing keeps or counts work of these grants.
+    pub fn are_none_for<'g>(&self, mut grants: impl Iterator<Item = &'g SlotGrant>) -> bool {
+        let is_open = self.is_empty && !self.is_closed && !self.are_limited && self.paused_functions.is_empty();
+        is_open && grants.all(|grant| self.allows_grant(grant))
+    }
+
     /// Returns the paused functions, which the statement that reads candidates leaves out.
     pub fn paused_functions(&self) -> Vec<String> {
         self.paused_functions.iter().cloned().collect()

@@ -144,7 +144,7 @@ pub struct Resubmission {
 pub enum SubmitResult {
     /// A new process was stored.
     New {
-        /// [`ProcessState::Waiting`] or [`ProcessState::Blocked`].
+        /// [`ProcessState::Waiting`] or [`ProcessState::Blocked`]; [`ProcessState::Running`] if it was handed over at once.
         state: ProcessState,
     },
     /// A process existed already: the same spec, or the first with its idempotency key.

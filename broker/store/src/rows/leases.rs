@@ -81,6 +81,11 @@ pub fn claimed(row: &dyn Columns, slot: usize) -> StoreResult<ClaimedLease> {
     })
 }
 
+/// Reads from `is_handed_over` whether a submit leased what its polls take.
+pub fn is_handed_over(row: &dyn Columns) -> StoreResult<bool> {
+    Ok(Fields::of_summary(row, "leases").number("is_handed_over")? != 0)
+}
+
 /// Reads from `is_lane_empty` whether nothing else waits in the lane of a claim.
 pub fn is_lane_empty(row: &dyn Columns) -> StoreResult<bool> {
     Ok(Fields::of_summary(row, "queue").number("is_lane_empty")? != 0)

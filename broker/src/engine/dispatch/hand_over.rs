@@ -1,0 +1,174 @@
+//! New work for polls that wait: it is leased to them in the commit that stores it.
+
+use std::sync::Arc;
+
+use apiary_identity::Clock;
+use apiary_store::Store;
+use apiary_store::model::{ClaimResult, ClaimSlot, ClaimedLease, Lane};
+
+use crate::engine::dispatch::dispatcher::Dispatcher;
+use crate::engine::dispatch::polls::Pass;
+
+/// Polls that wait for the end of a commit, which may have work for them. If it is dropped, they wait on.
+pub(in crate::engine) struct Reservation {
+    dispatcher: Arc<Dispatcher>,
+    /// `None` once the polls were answered, or wait on.
+    pass: Option<Pass>,
+    lane: Lane,
+}
+
+impl Reservation {
+    /// Reserves polls of a lane for so many new processes. `None` if no poll waits there, or other work might.
+    pub(in crate::engine) fn of(dispatcher: &Arc<Dispatcher>, lane: Lane, count: usize) -> Option<Self> {
+        let pass = dispatcher.reserve(&lane, count)?;
+        Some(Self { dispatcher: dispatcher.clone(), pass: Some(pass), lane })
+    }
+
+    /// Returns the lane.
+    pub(in crate::engine) fn lane(&self) -> &Lane {
+        &self.lane
+    }
+
+    /// Returns the reserved polls.
+    pub(in crate::engine) fn slots(&self) -> &[ClaimSlot] {
+        self.pass.as_ref().map_or(&[], |pass| &pass.slots)
+    }
+
+    /// Answers the polls with what was leased to them; those without anything wait on. Leases of callers who went away are released.
+    pub(in crate::engine) async fn give(mut self, store: &dyn Store, clock: &dyn Clock, claimed: Vec<ClaimedLease>) {
+        if let Some(pass) = self.pass.take() {
+            self.dispatcher.end_hand_over(store, clock, pass, claimed).await;
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if let Some(pass) = self.pass.take() {
+            self.dispatcher.queue().end_pass(&pass, ClaimResult::default());
+            // Whether the commit happened is not known: a pass finds out what waits.
+            self.dispatcher.wake(&self.lane);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use apiary_identity::{Offer, Scopes, SystemClock};
+    use apiary_store::model::{ColonyKey, GrantKey, SlotGrant};
+    use apiary_store_sqlite::SqliteStore;
+    use bytes::Bytes;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(600);
+
+    fn lane() -> Lane {
+        Lane { colony: ColonyKey(1), executor_type: "t".into() }
+    }
+
+    fn slot(key: i64, count: usize) -> ClaimSlot {
+        let grant = SlotGrant { key: GrantKey(key), name: "bee".into(), scopes: Scopes::default() };
+        ClaimSlot { grants: [grant].into(), offer: Arc::new(Offer::default()), count, lease_ms: 1000 }
+    }
+
+    fn lease(slot: usize) -> ClaimedLease {
+        ClaimedLease {
+            slot,
+            executor: GrantKey(7),
+            process_id: Uuid::new_v4(),
+            function: "f".into(),
+            attempt: 1,
+            retries_spent: 0,
+            max_retries: 0,
+            claimed_at_ms: 0,
+            expires_at_ms: 1000,
+            submitter: GrantKey(8),
+            payload: Bytes::new(),
+            signature: Vec::new(),
+            spec_digest: None,
+        }
+    }
+
+    /// Runs the pass of all new polls, which finds nothing.
+    fn find_nothing(dispatcher: &Dispatcher) {
+        let pass = dispatcher.queue().begin_pass().expect("a new poll has its pass");
+        dispatcher.queue().end_pass(&pass, ClaimResult { is_lane_empty: true, ..ClaimResult::default() });
+    }
+
+    async fn store(folder: &tempfile::TempDir) -> SqliteStore {
+        SqliteStore::open(&folder.path().join("broker.db")).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn polls_are_reserved_as_far_as_they_have_room_and_know_that_nothing_waits() {
+        let (dispatcher, lane) = (Arc::new(Dispatcher::default()), lane());
+        let mut first = Box::pin(dispatcher.poll(&lane, slot(7, 2), LONG));
+        assert!(futures::poll!(&mut first).is_pending());
+        assert!(Reservation::of(&dispatcher, lane.clone(), 9).is_none(), "work may wait");
+        find_nothing(&dispatcher);
+        let mut later = Box::pin(dispatcher.poll(&lane, slot(8, 5), LONG));
+        assert!(futures::poll!(&mut later).is_pending());
+        assert!(Reservation::of(&dispatcher, lane.clone(), 9).is_none(), "the new poll's pass is due");
+        find_nothing(&dispatcher);
+        let counts = |count| {
+            let reserved = Reservation::of(&dispatcher, lane.clone(), count)?;
+            assert!(Reservation::of(&dispatcher, lane.clone(), count).is_none(), "one at a time");
+            let counts = reserved.slots().iter().map(|slot| slot.count).collect::<Vec<_>>();
+            dispatcher.queue().end_pass(reserved.pass.as_ref()?, ClaimResult::default());
+            std::mem::forget(reserved);
+            Some(counts)
+        };
+        assert_eq!([counts(1), counts(4), counts(9)], [Some(vec![1]), Some(vec![2, 2]), Some(vec![2, 5])]);
+        dispatcher.wake(&lane);
+        assert!(Reservation::of(&dispatcher, lane.clone(), 1).is_none(), "work may have come");
+    }
+
+    #[tokio::test]
+    async fn reserved_polls_get_what_was_leased_and_the_others_wait_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, dispatcher, lane) = (store(&folder).await, Arc::new(Dispatcher::default()), lane());
+        let mut one = Box::pin(dispatcher.poll(&lane, slot(7, 2), LONG));
+        let mut other = Box::pin(dispatcher.poll(&lane, slot(7, 2), LONG));
+        assert!(futures::poll!(&mut one).is_pending() && futures::poll!(&mut other).is_pending());
+        find_nothing(&dispatcher);
+        let reserved = Reservation::of(&dispatcher, lane.clone(), 3).unwrap();
+        reserved.give(&store, &SystemClock, vec![lease(1), lease(1)]).await;
+        assert_eq!(other.await.unwrap().claimed.len(), 2);
+        assert!(futures::poll!(&mut one).is_pending());
+        assert!(dispatcher.queue().begin_pass().is_none(), "the lane is still empty");
+        let reserved = Reservation::of(&dispatcher, lane.clone(), 3).unwrap();
+        reserved.give(&store, &SystemClock, vec![lease(0)]).await;
+        assert_eq!(one.await.unwrap().claimed.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_leased_for_a_caller_who_left_meanwhile_goes_back() {
+        let (dispatcher, lane) = (Arc::new(Dispatcher::default()), lane());
+        let mut poll = Box::pin(dispatcher.poll(&lane, slot(7, 1), LONG));
+        assert!(futures::poll!(&mut poll).is_pending());
+        find_nothing(&dispatcher);
+        let mut reserved = Reservation::of(&dispatcher, lane.clone(), 1).unwrap();
+        drop(poll);
+        let (pass, lease) = (reserved.pass.take().unwrap(), lease(0));
+        let orphans =
+            dispatcher.queue().end_pass(&pass, ClaimResult { claimed: vec![lease.clone()], ..Default::default() });
+        assert_eq!(orphans, [lease.reference()]);
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_fails_leaves_its_polls_waiting_and_a_pass_looks_for_what_it_stored() {
+        let (dispatcher, lane) = (Arc::new(Dispatcher::default()), lane());
+        let mut poll = Box::pin(dispatcher.poll(&lane, slot(7, 1), LONG));
+        assert!(futures::poll!(&mut poll).is_pending());
+        find_nothing(&dispatcher);
+        drop(Reservation::of(&dispatcher, lane.clone(), 1).unwrap());
+        assert!(futures::poll!(&mut poll).is_pending());
+        let pass = dispatcher.queue().begin_pass().expect("it may have been stored");
+        dispatcher.queue().end_pass(&pass, ClaimResult { claimed: vec![lease(0)], ..ClaimResult::default() });
+        assert_eq!(poll.await.unwrap().claimed.len(), 1);
+    }
+}
