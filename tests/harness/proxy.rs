@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
@@ -12,6 +13,8 @@ pub struct Proxy {
     address: SocketAddr,
     target: watch::Sender<String>,
     open: watch::Sender<bool>,
+    cuts: watch::Sender<u64>,
+    muted: watch::Sender<bool>,
     _accepting: AbortOnDropHandle<()>,
 }
 
@@ -22,12 +25,19 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let (open, state) = watch::channel(true);
         let (target, goal) = watch::channel(target);
+        let (muted, silence) = watch::channel(false);
+        let (cuts, cut) = watch::channel(0);
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(forward(client, goal.borrow().clone(), state.clone()));
+                // Of two states in quick succession a watch shows the last: so cuts are counted.
+                let mut cut = cut.clone();
+                cut.mark_unchanged();
+                if *state.borrow() {
+                    tokio::spawn(forward(client, goal.borrow().clone(), cut, silence.clone()));
+                }
             }
         });
-        Self { address, target, open, _accepting: AbortOnDropHandle::new(accepting) }
+        Self { address, target, open, cuts, muted, _accepting: AbortOnDropHandle::new(accepting) }
     }
 
     /// Returns the address to connect to.
@@ -43,21 +53,53 @@ impl Proxy {
     /// Cuts every connection now, and each new one as soon as it comes.
     pub fn close(&self) {
         self.open.send_replace(false);
+        self.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    /// Forwards new connections again.
+    /// Swallows from now on what servers say; what clients say arrives.
+    pub fn mute(&self) {
+        self.muted.send_replace(true);
+    }
+
+    /// Forwards new connections again, in both directions.
     pub fn open(&self) {
+        self.muted.send_replace(false);
         self.open.send_replace(true);
     }
 }
 
-async fn forward(mut client: TcpStream, target: String, mut open: watch::Receiver<bool>) {
-    if !*open.borrow() {
-        return;
-    }
+async fn forward(mut client: TcpStream, target: String, mut cut: watch::Receiver<u64>, muted: watch::Receiver<bool>) {
     let Ok(mut server) = TcpStream::connect(target).await else { return };
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_server, mut to_server) = server.split();
+    let there = async {
+        _ = tokio::io::copy(&mut from_client, &mut to_server).await;
+        to_server.shutdown().await
+    };
+    let back = async {
+        _ = speak(&mut from_server, &mut to_client, &muted).await;
+        to_client.shutdown().await
+    };
     tokio::select! {
-        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
-        _ = open.wait_for(|open| !open) => {}
+        _ = async { tokio::join!(there, back) } => {}
+        _ = cut.changed() => {}
+    }
+}
+
+/// Copies what the server says, unless it is muted.
+async fn speak(
+    server: &mut (impl AsyncRead + Unpin),
+    client: &mut (impl AsyncWrite + Unpin),
+    muted: &watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let mut bytes = vec![0; 64 * 1024];
+    loop {
+        let count = server.read(&mut bytes).await?;
+        if count == 0 {
+            return Ok(());
+        }
+        if !*muted.borrow() {
+            client.write_all(&bytes[..count]).await?;
+        }
     }
 }
