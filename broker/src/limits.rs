@@ -91,6 +91,8 @@ pub const EMPTY_LANE_AGE_MAX: Duration = Duration::from_secs(60);
 pub const EMPTY_LANES_POLLERS_MAX: usize = 4096;
 /// Leases that a broker gave and remembers, so that their completions read nothing.
 pub const GIVEN_LEASES_MAX: usize = 16_384;
+/// Leases that an executor names in a claim.
+pub const HELD_LEASES_MAX: usize = 1000;
 /// Claims that wait at one broker.
 pub const POLLS_MAX: usize = 50_000;
 /// Claims that wait, of one key.

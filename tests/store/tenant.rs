@@ -160,7 +160,7 @@ impl Bee {
     pub(crate) fn slot(&self, count: usize) -> ClaimSlot {
         let scopes = Scopes { functions: vec!["*".to_owned()], executor_types: vec!["*".to_owned()] };
         let grant = SlotGrant { key: self.grant, name: self.name.clone(), scopes };
-        ClaimSlot { grants: [grant].into(), offer: Arc::default(), count, lease_ms: LEASE_MS }
+        ClaimSlot { grants: [grant].into(), offer: Arc::default(), count, lease_ms: LEASE_MS, instance: None }
     }
 
     /// Returns the token of a lease of this executor.

@@ -2,7 +2,7 @@
 
 mod executors;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ use crate::Error;
 use crate::engine::{BulkOrder, ClaimOrder, ReleaseOrder, WatchTarget};
 use crate::limits::{
     BATCH_DOCUMENTS_MAX, CANCEL_GRACE_MS_DEFAULT, CANCEL_GRACE_MS_MAX, CLAIM_COUNT_MAX, CLAIM_WAIT_MS_MAX,
-    LEASE_MS_DEFAULT, LEASE_MS_MAX, LEASE_MS_MIN, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, REASON_BYTES_MAX, SNOOZE_MS_MAX,
-    SURROUNDINGS_BYTES_MAX,
+    HELD_LEASES_MAX, LEASE_MS_DEFAULT, LEASE_MS_MAX, LEASE_MS_MIN, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, REASON_BYTES_MAX,
+    SNOOZE_MS_MAX, SURROUNDINGS_BYTES_MAX,
 };
 
 pub(super) use executors::{executor_query, function_query, introduction, key_id, needed_name};
@@ -69,7 +69,29 @@ pub(super) fn claim(request: pb::ClaimRequest) -> Result<ClaimOrder, Error> {
         wait,
         lease_ms: lease_ms(request.lease_ms)?,
         offer: offer(request.offer.unwrap_or_default())?,
+        instance: (request.instance != 0).then_some(request.instance.cast_signed()),
+        held: held(request.instance, request.names_held, request.held)?,
     })
+}
+
+/// Decodes the leases that an executor has; `None` if it does not name them.
+fn held(instance: u64, are_named: bool, held: Vec<pb::HeldLease>) -> Result<Option<HashSet<(Uuid, i32)>>, Error> {
+    if !are_named {
+        return match held.is_empty() {
+            true => Ok(None),
+            false => Err(Error::field("held", "is given without `names_held`")),
+        };
+    }
+    if instance == 0 {
+        return Err(Error::field("names_held", "needs `instance`: which run of the executor the leases belong to"));
+    }
+    if held.len() > HELD_LEASES_MAX {
+        return Err(Error::field("held", format!("has {HELD_LEASES_MAX} leases at most; got {}", held.len())));
+    }
+    held.into_iter()
+        .map(|lease| Ok((process_id(&lease.process_id)?, lease.attempt)))
+        .collect::<Result<_, _>>()
+        .map(Some)
 }
 
 /// Decodes the longest wait of a call.

@@ -8,8 +8,8 @@ use apiary_store::limits::CLAIM_SCAN_ROWS_MAX;
 use apiary_store::matching::assignment::{Assignment, Candidate, Continuation};
 use apiary_store::matching::restrictions::{self, LaneRestrictions};
 use apiary_store::model::{
-    ClaimResult, ClaimSlot, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, RenewedLease,
-    SpecRecord,
+    ClaimResult, ClaimSlot, Completion, Failure, GrantKey, Lane, LeaseEnd, LeaseRecord, LeaseRef, Release, Renewal,
+    RenewedLease, SpecRecord,
 };
 use apiary_store::signatures::{BatchCache, pack};
 use apiary_store::{LeaseStore, StoreResult, checks, documents, rows};
@@ -65,6 +65,12 @@ impl LeaseStore for PostgresStore {
         }
         let select = query(sql!("leases/get.sql")).bind(process_ids);
         self.session().await?.rows(select).await?.iter().map(|row| rows::lease_record(row)).collect()
+    }
+
+    async fn leases_of_instance(&self, executors: &[GrantKey], instance: i64) -> StoreResult<Vec<LeaseRef>> {
+        let select =
+            query(sql!("leases/of_instance.sql")).bind(column(executors, |executor| executor.0)).bind(instance);
+        self.session().await?.rows(select).await?.iter().map(|row| rows::lease_ref(row)).collect()
     }
 
     async fn waiting_lanes(&self, lanes: &[Lane]) -> StoreResult<Vec<Lane>> {
@@ -203,7 +209,8 @@ async fn lease(
         .bind(column(matches, |one| one.process_id))
         .bind(column(matches, |one| one.executor.0))
         .bind(column(matches, |one| slots[one.slot].lease_ms))
-        .bind(clock.now_ms());
+        .bind(clock.now_ms())
+        .bind(column(matches, |one| slots[one.slot].instance));
     let leased = session.changes(statement).await?;
     // In the same transaction: a rollback gives the tokens back with the leases.
     limits::spend(session, lane.colony, &assignment.token_uses()).await?;

@@ -75,7 +75,8 @@ pub(super) async fn claim(
             .bind(&plain.prefixes)
             .bind(grants_of(slots))
             // Read after the wait for the connection, so that the wait shortens no lease. The statement waits for no lock.
-            .bind(clock.now_ms());
+            .bind(clock.now_ms())
+            .bind(&plain.instances);
         // Not as a change, which counts as proof that the disk takes writes: a row comes back even if nothing was leased.
         let found = session.rows(statement).await?;
         Ok::<_, Fault>((session, found))

@@ -264,17 +264,19 @@ async fn keep(
         .bind(column(open, |process| checks::json_if_any(&process.parents, process.parents.is_empty())))
         .bind(keys)
         .bind(signed)
-        .bind(column(&leases, |lease| lease.as_ref().map(|lease| lease.executor.0)))
-        .bind(column(&leases, |lease| lease.as_ref().map(|lease| lease.expires_at_ms)))
+        .bind(column(&leases, |lease| lease.as_ref().map(|lease| lease.claimed.executor.0)))
+        .bind(column(&leases, |lease| lease.as_ref().map(|lease| lease.claimed.expires_at_ms)))
         .bind(hand_over.map(|hand_over| hand_over.lane().colony.0))
         .bind(hand_over.map(|hand_over| hand_over.lane().executor_type.as_str()))
         .bind(hand_over.map(HandOver::names))
-        .bind(hand_over.map(|hand_over| grants_of(hand_over.slots())));
+        .bind(hand_over.map(|hand_over| grants_of(hand_over.slots())))
+        .bind(column(&leases, |lease| lease.as_ref()?.instance));
     let kept = session.changes(insert).await?;
     packed.batches.into_iter().for_each(|batch| batches.add(batch.key, batch.batch));
     let ids: HashSet<Uuid> = super::process_ids(&kept)?.into_iter().collect();
     let is_handed_over = kept.first().map_or(Ok(false), |row| rows::is_handed_over(row))?;
-    let leased = leases.into_iter().flatten().filter(|lease| is_handed_over && ids.contains(&lease.process_id));
+    let claimed = leases.into_iter().flatten().map(|lease| lease.claimed);
+    let leased = claimed.filter(|lease| is_handed_over && ids.contains(&lease.process_id));
     Ok(Kept { leased: leased.collect(), ids, cancelled: Vec::new() })
 }
 

@@ -7,9 +7,10 @@ use std::borrow::Cow;
 use apiary_identity::{Digest, Signature};
 use apiary_store::logbook::LogFit;
 use apiary_store::matching::assignment::Match;
+use apiary_store::matching::hand_over::NewLease;
 use apiary_store::model::{
-    AttributeBatch, ClaimSlot, ClaimedLease, Completion, Failure, LastSeen, LeaseRef, LogBatch, NewLogLine, NewProcess,
-    Release, Renewal, Report, Resubmission,
+    AttributeBatch, ClaimSlot, Completion, Failure, LastSeen, LeaseRef, LogBatch, NewLogLine, NewProcess, Release,
+    Renewal, Report, Resubmission,
 };
 use apiary_store::{StoreError, StoreResult, checks, documents};
 use serde::Serialize;
@@ -87,17 +88,15 @@ pub(super) struct ProcessItem<'a> {
     concurrency_key: Option<&'a str>,
     rate_key: Option<&'a str>,
     digest: Digest,
-    /// The executor that takes it at once, and when its lease ends.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    executor: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at_ms: Option<i64>,
+    /// The lease, if an executor takes it at once.
+    #[serde(flatten)]
+    lease: Option<NewLeaseItem>,
     #[serde(flatten)]
     document: BlobSlice,
 }
 
 impl<'a> ProcessItem<'a> {
-    pub(super) fn new(process: &'a NewProcess, lease: Option<&ClaimedLease>, documents: &mut Documents) -> Self {
+    pub(super) fn new(process: &'a NewProcess, lease: Option<&NewLease>, documents: &mut Documents) -> Self {
         let (idempotency_key, idempotency_expires_at_ms) =
             process.idempotency.as_ref().map(|(key, expires_at_ms)| (key.as_str(), *expires_at_ms)).unzip();
         Self {
@@ -125,10 +124,24 @@ impl<'a> ProcessItem<'a> {
             concurrency_key: process.concurrency_key.as_deref(),
             rate_key: process.rate_key.as_deref(),
             digest: process.digest,
-            executor: lease.map(|lease| lease.executor.0),
-            expires_at_ms: lease.map(|lease| lease.expires_at_ms),
+            lease: lease.map(NewLeaseItem::new),
             document: documents.add(&process.signature, &process.payload),
         }
+    }
+}
+
+/// The lease of a process that an executor takes at once.
+#[derive(Serialize)]
+struct NewLeaseItem {
+    executor: i64,
+    expires_at_ms: i64,
+    instance: Option<i64>,
+}
+
+impl NewLeaseItem {
+    fn new(lease: &NewLease) -> Self {
+        let NewLease { claimed, instance } = lease;
+        Self { executor: claimed.executor.0, expires_at_ms: claimed.expires_at_ms, instance: *instance }
     }
 }
 
@@ -186,11 +199,17 @@ pub(super) struct ClaimItem {
     process_id: uuid::fmt::Simple,
     executor: i64,
     lease_ms: i64,
+    instance: Option<i64>,
 }
 
 impl ClaimItem {
     pub(super) fn new(taken: &Match, slot: &ClaimSlot) -> Self {
-        Self { process_id: taken.process_id.simple(), executor: taken.executor.0, lease_ms: slot.lease_ms }
+        Self {
+            process_id: taken.process_id.simple(),
+            executor: taken.executor.0,
+            lease_ms: slot.lease_ms,
+            instance: slot.instance,
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use apiary_store::limits::CLAIM_SCAN_ROWS_MAX;
 use apiary_store::matching::assignment::{Assignment, Candidate, Continuation};
 use apiary_store::matching::restrictions::{self, LaneRestrictions};
 use apiary_store::model::{
-    ClaimResult, ClaimSlot, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, RenewedLease,
-    SpecRecord,
+    ClaimResult, ClaimSlot, Completion, Failure, GrantKey, Lane, LeaseEnd, LeaseRecord, LeaseRef, Release, Renewal,
+    RenewedLease, SpecRecord,
 };
 use apiary_store::{LeaseStore, StoreResult, checks, rows};
 use uuid::Uuid;
@@ -55,6 +55,12 @@ impl LeaseStore for SqliteStore {
         }
         let select = query(sql!("leases/get.sql")).bind(ids(process_ids)?);
         read(&self.readers, select).await?.iter().map(|row| rows::lease_record(row)).collect()
+    }
+
+    async fn leases_of_instance(&self, executors: &[GrantKey], instance: i64) -> StoreResult<Vec<LeaseRef>> {
+        let executors = list(executors.iter().map(|executor| executor.0))?;
+        let select = query(sql!("leases/of_instance.sql")).bind(executors).bind(instance);
+        read(&self.readers, select).await?.iter().map(|row| rows::lease_ref(row)).collect()
     }
 
     async fn waiting_lanes(&self, lanes: &[Lane]) -> StoreResult<Vec<Lane>> {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use apiary_database::{Sql, query, sql};
 use apiary_identity::Clock;
 use apiary_store::limits::ATTEMPTS_MAX;
-use apiary_store::matching::hand_over::HandOver;
+use apiary_store::matching::hand_over::{HandOver, NewLease};
 use apiary_store::model::{
     Attempt, ClaimedLease, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState,
     ProcessSummary, SubmitResult,
@@ -40,7 +40,7 @@ impl ProcessStore for SqliteStore {
         clock: &dyn Clock,
     ) -> StoreResult<(Vec<SubmitResult>, Vec<ClaimedLease>)> {
         let submitted = submit(self, processes, clock.now_ms(), Manner::HandedOver(hand_over, clock)).await?;
-        Ok((submitted.answers, submitted.leased))
+        Ok((submitted.answers, submitted.leased.into_iter().map(|lease| lease.claimed).collect()))
     }
 
     async fn known(&self, process: &NewProcess, now_ms: i64) -> StoreResult<Option<SubmitResult>> {
@@ -111,7 +111,7 @@ enum Manner<'m> {
 struct Submitted {
     answers: Vec<SubmitResult>,
     cancelled: Vec<(ColonyKey, Uuid)>,
-    leased: Vec<ClaimedLease>,
+    leased: Vec<NewLease>,
 }
 
 /// Runs one transaction: reads which items exist already, then stores the rest.
@@ -146,7 +146,7 @@ async fn submit(
         }
         write.commit().await?;
     }
-    let running: HashSet<Uuid> = submitted.leased.iter().map(|lease| lease.process_id).collect();
+    let running: HashSet<Uuid> = submitted.leased.iter().map(|lease| lease.claimed.process_id).collect();
     let answer = |process: &NewProcess| match known.get(&process.process_id) {
         Some(answer) => *answer,
         None if running.contains(&process.process_id) => SubmitResult::New { state: ProcessState::Running },
@@ -173,9 +173,9 @@ fn answers(found: &[SqliteRow]) -> StoreResult<HashMap<Uuid, SubmitResult>> {
     Ok(known.into_iter().filter_map(|(process_id, answer)| answer.map(|answer| (process_id, answer))).collect())
 }
 
-async fn keep(write: &mut Write, new: &[&NewProcess], leased: &[ClaimedLease], now_ms: i64) -> StoreResult<()> {
+async fn keep(write: &mut Write, new: &[&NewProcess], leased: &[NewLease], now_ms: i64) -> StoreResult<()> {
     let mut documents = Documents::default();
-    let leases: HashMap<Uuid, &ClaimedLease> = leased.iter().map(|lease| (lease.process_id, lease)).collect();
+    let leases: HashMap<Uuid, &NewLease> = leased.iter().map(|lease| (lease.claimed.process_id, lease)).collect();
     let lease_of = |process: &NewProcess| leases.get(&process.process_id).copied();
     let items = new.iter().map(|process| ProcessItem::new(process, lease_of(process), &mut documents));
     let items = json_list(items)?;

@@ -8,6 +8,7 @@ use apiary_protocol::{Fault, Reason};
 use futures::future::join_all;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::Context;
 use super::contact::{BrokerContact, can_pass};
@@ -27,6 +28,10 @@ pub(super) struct Claims {
     polls: Polls,
     /// `true` once the colony's rules were requested.
     is_guarded: bool,
+    /// Number of this run of the executor.
+    instance: u64,
+    /// `true` while the answer to an earlier claim may have been lost, and leases with it.
+    is_unsure: bool,
 }
 
 impl Claims {
@@ -36,6 +41,8 @@ impl Claims {
             introduction: Introduction::default(),
             polls: Polls::default(),
             is_guarded: false,
+            instance: instance(),
+            is_unsure: false,
         }
     }
 
@@ -52,7 +59,7 @@ impl Claims {
             broker = %client.address(), executor = %client.id(), executor_type = settings.executor_type,
             slots = settings.slots, functions = functions.join(" "), "claiming work"
         );
-        let Self { contact, introduction, polls, is_guarded } = self;
+        let Self { contact, introduction, polls, is_guarded, instance, is_unsure } = self;
         loop {
             let free = tokio::select! {
                 biased;
@@ -74,9 +81,11 @@ impl Claims {
                 }
             }
             let asked_at = Instant::now();
-            let Some(claimed) = claim(context, free, polls.wait(asked_at), shutdown).await else {
+            let run = Run { instance: *instance, held: is_unsure.then(|| works.held()) };
+            let Some(claimed) = claim(context, free, run, polls.wait(asked_at), shutdown).await else {
                 return Ok(());
             };
+            *is_unsure = claimed.is_err();
             let pause = match claimed {
                 Ok(claimed) => {
                     contact.accepted();
@@ -133,10 +142,23 @@ struct TimedClaim {
     is_early: bool,
 }
 
+/// The run of an executor, as a claim tells it.
+struct Run {
+    instance: u64,
+    /// All leases in hand, if the answer to an earlier claim may have been lost.
+    held: Option<Vec<v1::HeldLease>>,
+}
+
+/// Returns a random number that is not 0.
+fn instance() -> u64 {
+    Uuid::new_v4().as_u64_pair().0
+}
+
 /// Claims once; `None` if the executor was stopped meanwhile.
 async fn claim(
     context: &Context,
     free: usize,
+    run: Run,
     wait: Duration,
     shutdown: &CancellationToken,
 ) -> Option<Result<TimedClaim, ClientError>> {
@@ -146,6 +168,9 @@ async fn claim(
         wait_ms: millis(wait),
         lease_ms: millis(context.settings.lease),
         offer: Some(offer_to_proto(&context.settings.offer)),
+        instance: run.instance,
+        names_held: run.held.is_some(),
+        held: run.held.unwrap_or_default(),
     };
     let asked_at = Instant::now();
     let mut claiming = pin!(context.client.claim(request));

@@ -68,6 +68,12 @@ impl Works {
         true
     }
 
+    /// Returns the leases of the works in progress.
+    pub(super) fn held(&self) -> Vec<v1::HeldLease> {
+        let held = lock(&self.in_hand);
+        held.iter().map(|(id, attempt)| v1::HeldLease { process_id: id.to_string(), attempt: *attempt }).collect()
+    }
+
     /// Returns the number of works in progress.
     pub(super) fn count(&self) -> usize {
         lock(&self.in_hand).len()

@@ -3476,7 +3476,7 @@ pub struct Offer {
     pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// What the executor can take.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ClaimRequest {
     /// The executor type to claim for; the caller's grant must name it.
     #[prost(string, tag = "1")]
@@ -3493,6 +3493,27 @@ pub struct ClaimRequest {
     /// What the executor has; absent means nothing that could be asked for, and no limit.
     #[prost(message, optional, tag = "5")]
     pub offer: ::core::option::Option<Offer>,
+    /// Which run of the executor claims: a random number, made anew at each start; 0 means that it does not say.
+    #[prost(fixed64, tag = "6")]
+    pub instance: u64,
+    /// True if the answer to an earlier claim of this run may have been lost: then `held` names every lease that the run has, claims of
+    /// it that still wait are ended, and what else was leased to it waits again at once; no retry is spent. Only with `instance`, and only
+    /// while no other claim of the run is under way.
+    #[prost(bool, tag = "7")]
+    pub names_held: bool,
+    /// The leases that the run has, at most 1000.
+    #[prost(message, repeated, tag = "8")]
+    pub held: ::prost::alloc::vec::Vec<HeldLease>,
+}
+/// A lease that an executor has.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HeldLease {
+    /// The process.
+    #[prost(string, tag = "1")]
+    pub process_id: ::prost::alloc::string::String,
+    /// The attempt that the lease is for.
+    #[prost(int32, tag = "2")]
+    pub attempt: i32,
 }
 /// What was claimed.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -292,7 +292,6 @@ async fn bad_bounds_are_refused(colony: TestColony) {
 }
 
 async fn claim_briefly(bee: &apiary_executor_sdk::Client) -> v1::Lease {
-    let request =
-        v1::ClaimRequest { executor_type: "t".into(), count_max: 1, wait_ms: 20_000, lease_ms: 1000, offer: None };
+    let request = v1::ClaimRequest { executor_type: "t".into(), wait_ms: 20_000, lease_ms: 1000, ..Default::default() };
     bee.claim(request).await.unwrap().leases.remove(0)
 }

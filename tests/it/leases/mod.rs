@@ -16,4 +16,5 @@ mod release;
 mod renew;
 mod report;
 mod set_attributes;
+mod undelivered;
 mod wakeups;

@@ -16,6 +16,7 @@ on_each_store!(
     what_exists_already_is_not_leased,
     nothing_is_handed_over_past_what_stands_against_it,
     the_time_is_read_when_the_store_is_ready,
+    each_lease_is_known_by_the_run_that_claimed_it,
 );
 
 const WAITING: SubmitResult = SubmitResult::New { state: ProcessState::Waiting };
@@ -157,4 +158,36 @@ async fn the_time_is_read_when_the_store_is_ready(backend: Backend) {
     let hand_over = HandOver::of(&lane, &slots, &processes).unwrap();
     let (_, leased) = tenant.store.submit_leased(&processes, &hand_over, &at(NOW + 5000)).await.unwrap();
     assert_eq!((leased[0].claimed_at_ms, leased[0].expires_at_ms), (NOW + 5000, NOW + 5000 + LEASE_MS));
+}
+
+async fn each_lease_is_known_by_the_run_that_claimed_it(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let (bee, other) = (tenant.bee("bee").await, tenant.bee("other").await);
+    let of = |bee: &Bee, instance| ClaimSlot { instance, ..bee.slot(1) };
+    let mut expected = Vec::new();
+    // Each way to a lease: handed over, a plain claim, and one that looks closer.
+    for way in 0..3 {
+        for (slot, is_asked) in [
+            (of(&bee, Some(5)), true),
+            (of(&bee, Some(6)), false),
+            (of(&bee, None), false),
+            (of(&other, Some(5)), false),
+        ] {
+            let names = if way == 2 { vec!["bee".to_owned(), "other".to_owned()] } else { Vec::new() };
+            let process = NewProcess { executor_names: names, ..tenant.process() };
+            let leased = if way == 0 {
+                submit(&tenant, &[process], &[slot]).await.1
+            } else {
+                tenant.submit(process).await;
+                tenant.claim(&[slot], NOW).await
+            };
+            assert_eq!(leased.len(), 1);
+            expected.extend(leased.iter().filter(|_| is_asked).map(ClaimedLease::reference));
+        }
+    }
+    let mut found = tenant.store.leases_of_instance(&[bee.grant], 5).await.unwrap();
+    found.sort_by_key(|lease| lease.process_id);
+    expected.sort_by_key(|lease| lease.process_id);
+    assert_eq!(found, expected);
+    assert!(tenant.store.leases_of_instance(&[], 5).await.unwrap().is_empty());
 }

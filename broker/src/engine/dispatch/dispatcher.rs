@@ -153,6 +153,11 @@ impl Dispatcher {
         self.queue().expel(executors, error);
     }
 
+    /// Ends the polls of this run of an executor, which makes another. A pass under way releases what it finds for them.
+    pub(crate) fn supersede(&self, executors: &[GrantKey], instance: i64) {
+        self.queue().supersede(executors, instance);
+    }
+
     /// Returns the number of waiting polls.
     pub(crate) fn waiting(&self) -> usize {
         self.queue().polls

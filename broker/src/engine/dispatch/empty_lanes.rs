@@ -113,7 +113,7 @@ mod tests {
     fn slot(keys: &[i64]) -> ClaimSlot {
         let grant = |key: &i64| SlotGrant { key: GrantKey(*key), name: "bee".into(), scopes: Scopes::default() };
         let offer = Arc::new(Offer::default());
-        ClaimSlot { grants: keys.iter().map(grant).collect(), offer, count: 1, lease_ms: 1000 }
+        ClaimSlot { grants: keys.iter().map(grant).collect(), offer, count: 1, lease_ms: 1000, instance: None }
     }
 
     fn note(empty: &mut EmptyLanes, lane: &Lane, slots: &[ClaimSlot], now: Instant) {

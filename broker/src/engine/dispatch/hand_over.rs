@@ -72,7 +72,7 @@ mod tests {
 
     fn slot(key: i64, count: usize) -> ClaimSlot {
         let grant = SlotGrant { key: GrantKey(key), name: "bee".into(), scopes: Scopes::default() };
-        ClaimSlot { grants: [grant].into(), offer: Arc::new(Offer::default()), count, lease_ms: 1000 }
+        ClaimSlot { grants: [grant].into(), offer: Arc::new(Offer::default()), count, lease_ms: 1000, instance: None }
     }
 
     fn lease(slot: usize) -> ClaimedLease {

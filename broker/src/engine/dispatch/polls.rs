@@ -379,6 +379,23 @@ impl PollQueue {
         }
     }
 
+    /// Answers the polls of this run of an executor with nothing.
+    pub(in crate::engine) fn supersede(&mut self, executors: &[GrantKey], instance: i64) {
+        let is_of = |slot: &ClaimSlot| {
+            slot.instance == Some(instance) && slot.grants.iter().any(|grant| executors.contains(&grant.key))
+        };
+        let mut older = Vec::new();
+        for (lane, lane_polls) in &self.lanes {
+            let ids = lane_polls.polls.iter().filter(|(_, poll)| is_of(&poll.slot)).map(|(id, _)| *id);
+            older.extend(ids.map(|id| (lane.clone(), id)));
+        }
+        for (lane, id) in older {
+            if let Some(poll) = self.remove(&lane, id) {
+                let _ = poll.reply.send(Ok(PollResult::default()));
+            }
+        }
+    }
+
     /// Answers every poll with nothing; returns the leases that are still to be released.
     pub(in crate::engine) fn close(&mut self) -> Vec<(Lane, Vec<LeaseRef>)> {
         self.closed = true;

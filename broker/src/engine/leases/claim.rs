@@ -1,6 +1,6 @@
 //! Claims: handing out work.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use apiary_store::lifecycle::retries_left;
 use apiary_store::model::{
     ClaimSlot, ClaimedLease, GrantRecord, Lane, LeaseRef, ProcessState, SlotGrant, StoredGrant, cut_to_bytes,
 };
+use uuid::Uuid;
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -34,6 +35,10 @@ pub(crate) struct ClaimOrder {
     pub(crate) lease_ms: i64,
     /// The labels and resources that the executor offers.
     pub(crate) offer: Offer,
+    /// The run of the executor that claims, by a number of its choice.
+    pub(crate) instance: Option<i64>,
+    /// All leases that the run has, if the answer to an earlier claim may have been lost.
+    pub(crate) held: Option<HashSet<(Uuid, i32)>>,
 }
 
 /// The answer to a claim.
@@ -72,7 +77,11 @@ impl Engine {
             offer: Arc::new(order.offer),
             count: order.count,
             lease_ms: order.lease_ms,
+            instance: order.instance,
         };
+        if let Some(held) = &order.held {
+            self.give_back_undelivered(&slot, held).await?;
+        }
         let _place = self.polls.take(grant.key.0)?;
         let executor = (lane.colony, permit.key());
         // Held until the answer: a waiting claim is a sign of life of its executor.

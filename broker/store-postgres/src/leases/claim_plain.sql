@@ -2,7 +2,7 @@
 -- a row for each lease, or one without; `is_plain` is 0 if the claim must be made by the other statements: then nothing is changed.
 -- $1 colony: bigint, $2 executor_type: text, $3 executor: bigint[] and $4 lease_ms: bigint[] of each lease in turn, $5 names of the
 -- executors: text[], $6 functions that they may run: text[], or null for all, $7 beginnings of further such functions: text[], $8 all
--- grants claimed under, each once: bigint[], $9 now_ms: bigint.
+-- grants claimed under, each once: bigint[], $9 now_ms: bigint, $10 instance of each lease: bigint[].
 -- `is_lane_empty` is determined only if it is likely, or for a single lease, because it reads the lane once more. A row that another broker
 -- is claiming still counts as waiting. `ORDER BY` makes the server read the index of the lane, and no further than the first row.
 -- Race won: one statement sees one moment, so a pause, limit or revocation that was committed before it applies. Rows that another broker
@@ -13,7 +13,7 @@
 -- A row that changed since this statement began is locked in its new form, which the deletion does not see: it waits for the next claim.
 WITH asked AS MATERIALIZED (
     SELECT $3::bigint[] AS executors, $4::bigint[] AS lease_ms, $5::text[] AS names, $6::text[] AS functions,
-           $7::text[] AS prefixes, $8::bigint[] AS grants
+           $7::text[] AS prefixes, $8::bigint[] AS grants, $10::bigint[] AS instances
 ),
 restricted AS MATERIALIZED (
     SELECT EXISTS (SELECT FROM apiary.pauses WHERE colony = $1 AND (kind <> 'executor_type' OR name = $2))
@@ -63,6 +63,7 @@ placed AS MATERIALIZED (
 ),
 claimed AS MATERIALIZED (
     SELECT placed.*, (SELECT executors FROM asked)[place] AS executor,
+           (SELECT instances FROM asked)[place] AS instance,
            least($9 + (SELECT lease_ms FROM asked)[place], $9 + spec.max_exec_ms) AS expires_at_ms,
            $9 + spec.max_exec_ms AS exec_deadline_ms, spec.function AS spec_function, spec.max_retries, spec.submitter,
            spec.payload, spec.signature, spec.digest
@@ -72,10 +73,10 @@ claimed AS MATERIALIZED (
 leased AS (
     INSERT INTO apiary.leases (
         process_id, colony, executor, claimed_at_ms, expires_at_ms, exec_deadline_ms, attempt, retries_spent,
-        executor_type, function, concurrency_key
+        executor_type, function, concurrency_key, instance
     )
     SELECT process_id, colony, executor, $9, expires_at_ms, exec_deadline_ms, attempt, retries_spent, executor_type, function,
-           concurrency_key
+           concurrency_key, instance
     FROM claimed
 ),
 rest AS (

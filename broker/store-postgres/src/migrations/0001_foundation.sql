@@ -174,6 +174,8 @@ CREATE TABLE apiary.leases (
     claimed_at_ms bigint NOT NULL,
     expires_at_ms bigint NOT NULL,
     exec_deadline_ms bigint,
+    -- Which run of the executor claimed it, by a number of its choice; null if it did not say.
+    instance bigint,
     renewed_at_ms bigint,
     -- A cancellation is a mark on the lease until the executor, or this deadline, ends it.
     cancel_deadline_ms bigint,

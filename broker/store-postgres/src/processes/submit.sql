@@ -8,7 +8,7 @@
 -- $23 submit_by_ms: bigint[], $24 now_ms: bigint, $25 parents that have not succeeded: text[] (JSON or null),
 -- $26 batches that the signatures refer to: bytea[], $27 their bytes: bytea[], $28 the executor that takes each at once: bigint[] (null for
 -- none), $29 when its lease ends: bigint[]; the lane of those that are taken, $30 colony: bigint (null if none is) and $31 executor_type:
--- text; $32 names: text[] and $33 grants: bigint[] of all executors whose polls take some.
+-- text; $32 names: text[] and $33 grants: bigint[] of all executors whose polls take some, $34 instance of each lease: bigint[].
 -- A process is not stored if its process id or live idempotency key exists, or if it was deleted.
 -- The two sub-selects of `fresh` look each item up in an index. `NOT EXISTS` would be a join, for which all specs are read while the
 -- statistics say that there are few. No later step joins items either: that would compare every item with every other.
@@ -40,12 +40,12 @@ fresh AS (
         $1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::integer[],
         $9::integer[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::text[], $16::bigint[],
         $17::bytea[], $18::bytea[], $19::bytea[], $20::text[], $21::text[], $22::text[], $23::bigint[], $25::text[],
-        $28::bigint[], $29::bigint[]
+        $28::bigint[], $29::bigint[], $34::bigint[]
     ) AS item (
         process_id, colony, submitter, priority_time_us, max_wait_ms, max_exec_ms, submitted_at_ms, priority,
         max_retries, function, executor_type, executor_names, labels, not_before_ms, idempotency_key,
         idempotency_expires_at_ms, digest, signature, payload, requires, concurrency_key, rate_key, submit_by_ms, parents,
-        executor, expires_at_ms
+        executor, expires_at_ms, instance
     )
     WHERE (SELECT 1 FROM apiary.specs AS known WHERE known.process_id = item.process_id) IS NULL
         AND (SELECT 1 FROM apiary.deleted AS gone WHERE gone.process_id = item.process_id) IS NULL
@@ -107,10 +107,10 @@ waiting AS (
 leased AS (
     INSERT INTO apiary.leases (
         process_id, colony, executor, claimed_at_ms, expires_at_ms, exec_deadline_ms, attempt, retries_spent, executor_type,
-        function
+        function, instance
     )
     SELECT process_id, colony, executor, $24, expires_at_ms, CASE WHEN max_exec_ms > 0 THEN $24 + max_exec_ms END, 1, 0,
-           executor_type, function
+           executor_type, function, instance
     FROM accepted
     WHERE executor IS NOT NULL AND NOT (SELECT is_so FROM restricted)
 ),

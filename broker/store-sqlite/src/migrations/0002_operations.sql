@@ -47,6 +47,8 @@ ALTER TABLE leases ADD COLUMN cancel_deadline_ms INTEGER;
 ALTER TABLE leases ADD COLUMN cancel_reason TEXT;
 ALTER TABLE leases ADD COLUMN cancel_by TEXT;
 ALTER TABLE leases ADD COLUMN renewed_at_ms INTEGER;
+-- Which run of the executor claimed it, by a number of its choice; null if it did not say.
+ALTER TABLE leases ADD COLUMN instance INTEGER;
 UPDATE leases SET function = (SELECT spec.function FROM specs AS spec WHERE spec.process_id = leases.process_id);
 CREATE INDEX leases_concurrency_key ON leases (colony, concurrency_key) WHERE concurrency_key IS NOT NULL;
 

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use crate::StoreResult;
 use crate::model::{
-    ClaimResult, ClaimSlot, Completion, Failure, Lane, LeaseEnd, LeaseRecord, Release, Renewal, RenewedLease,
-    SpecRecord,
+    ClaimResult, ClaimSlot, Completion, Failure, GrantKey, Lane, LeaseEnd, LeaseRecord, LeaseRef, Release, Renewal,
+    RenewedLease, SpecRecord,
 };
 
 /// Leases. A lease is named by its fencing token (process, attempt, executor): a token that matches no lease is an answer, not an error.
@@ -27,6 +27,9 @@ pub trait LeaseStore: Send + Sync {
     /// - If no slot can take what it reads, it reads at most [`CLAIM_SCAN_ROWS_MAX`](crate::limits::CLAIM_SCAN_ROWS_MAX) processes in one
     ///   transaction, and continues in another.
     async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], clock: &dyn Clock) -> StoreResult<ClaimResult>;
+
+    /// Returns the leases that this run of an executor claimed under any of these grants, in any order.
+    async fn leases_of_instance(&self, executors: &[GrantKey], instance: i64) -> StoreResult<Vec<LeaseRef>>;
 
     /// Returns those of these lanes in which work waits, whoever may have it and whatever holds it back. Costs one short read of an index for
     /// each lane.

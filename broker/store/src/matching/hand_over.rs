@@ -26,6 +26,15 @@ pub struct Taker {
     pub lease_ms: i64,
 }
 
+/// A lease of a process that is being stored.
+#[derive(Clone, Debug)]
+pub struct NewLease {
+    /// The lease.
+    pub claimed: ClaimedLease,
+    /// The run of the executor.
+    pub instance: Option<i64>,
+}
+
 impl<'s> HandOver<'s> {
     /// Returns for these slots what a claim would give them if nothing else waited in their lane. `None` if that is nothing, or if a
     /// process of the lane needs a claim that looks closer: it has executor names, requirements, or keys.
@@ -81,9 +90,9 @@ impl<'s> HandOver<'s> {
     }
 
     /// Returns the lease of a process that was handed over at this time.
-    pub fn lease(&self, process: &NewProcess, now_ms: i64) -> Option<ClaimedLease> {
+    pub fn lease(&self, process: &NewProcess, now_ms: i64) -> Option<NewLease> {
         let taker = self.taker(process.process_id)?;
-        Some(ClaimedLease {
+        let claimed = ClaimedLease {
             slot: taker.slot,
             executor: taker.executor,
             process_id: process.process_id,
@@ -97,7 +106,8 @@ impl<'s> HandOver<'s> {
             payload: process.payload.clone(),
             signature: process.signature.as_bytes().to_vec(),
             spec_digest: Some(process.digest),
-        })
+        };
+        Some(NewLease { claimed, instance: self.slots[taker.slot].instance })
     }
 }
 
@@ -174,7 +184,13 @@ mod tests {
             name: format!("bee-{key}"),
             scopes: Scopes { functions: vec![(*function).to_owned()], executor_types: vec!["*".into()] },
         };
-        ClaimSlot { grants: grants.iter().map(grant).collect(), offer: Arc::new(Offer::default()), count, lease_ms: 10 }
+        ClaimSlot {
+            grants: grants.iter().map(grant).collect(),
+            offer: Arc::new(Offer::default()),
+            count,
+            lease_ms: 10,
+            instance: None,
+        }
     }
 
     fn takers(slots: &[ClaimSlot], processes: &[NewProcess]) -> Option<Vec<Option<(usize, i64)>>> {

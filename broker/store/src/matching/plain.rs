@@ -17,6 +17,8 @@ pub struct PlainClaim {
     pub executors: Vec<GrantKey>,
     /// The duration of each, in milliseconds.
     pub lease_ms: Vec<i64>,
+    /// The run of the executor that claims each.
+    pub instances: Vec<Option<i64>>,
     /// The names of the executors.
     pub names: Vec<String>,
     /// The functions that all slots may run; `None` for all.
@@ -44,6 +46,7 @@ impl PlainClaim {
         Some(Self {
             executors: leases.iter().map(|slot| firsts[*slot].key).collect(),
             lease_ms: leases.iter().map(|slot| slots[*slot].lease_ms).collect(),
+            instances: leases.iter().map(|slot| slots[*slot].instance).collect(),
             slots: leases,
             // All names of a slot: if the first is being drained, an assignment may still use another.
             names: slots.iter().flat_map(|slot| slot.grants.iter()).map(|grant| grant.name.clone()).collect(),
@@ -72,7 +75,7 @@ mod tests {
             },
         };
         let grants = grants.iter().map(grant).collect();
-        ClaimSlot { grants, offer: Arc::new(Offer::default()), count, lease_ms: 1000 }
+        ClaimSlot { grants, offer: Arc::new(Offer::default()), count, lease_ms: 1000, instance: None }
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct ClaimSlot {
     pub count: usize,
     /// The duration of each lease.
     pub lease_ms: i64,
+    /// The run of the executor that polls, by a number of its choice, so that it can find leases whose answers were lost.
+    pub instance: Option<i64>,
 }
 
 /// A grant that an executor claims under.

@@ -6,7 +6,9 @@ use super::{Columns, Fields};
 use crate::StoreResult;
 use crate::matching::assignment::{Candidate, QueuePosition};
 use crate::matching::restrictions::LaneRestriction;
-use crate::model::{CancelMark, ClaimedLease, ColonyKey, GrantKey, Lane, LeaseEnd, LeaseRecord, RenewedLease};
+use crate::model::{
+    CancelMark, ClaimedLease, ColonyKey, GrantKey, Lane, LeaseEnd, LeaseRecord, LeaseRef, RenewedLease,
+};
 
 /// Reads a waiting process from `process_id, priority_time_us, function`, `executor_names` and `requires` as text, `concurrency_key,
 /// rate_key`, and `sort`.
@@ -89,6 +91,12 @@ pub fn is_handed_over(row: &dyn Columns) -> StoreResult<bool> {
 /// Reads from `is_lane_empty` whether nothing else waits in the lane of a claim.
 pub fn is_lane_empty(row: &dyn Columns) -> StoreResult<bool> {
     Ok(Fields::of_summary(row, "queue").number("is_lane_empty")? != 0)
+}
+
+/// Reads a lease's token from `process_id, attempt, executor`.
+pub fn lease_ref(row: &dyn Columns) -> StoreResult<LeaseRef> {
+    let (fields, process_id) = Fields::of_process(row, "leases")?;
+    Ok(LeaseRef { process_id, attempt: fields.small("attempt")?, executor: GrantKey(fields.number("executor")?) })
 }
 
 /// Reads a lane of the queue from `colony, executor_type`.

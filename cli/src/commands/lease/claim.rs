@@ -142,6 +142,7 @@ impl Arguments {
                 wait_ms: 0,
                 lease_ms: millis(self.lease),
                 offer: Some(offer_to_proto(&offer)),
+                ..Default::default()
             },
             lease: self.lease,
         })

@@ -15,7 +15,7 @@ fn lane() -> Lane {
 
 fn slot(count: usize) -> ClaimSlot {
     let grant = SlotGrant { key: GrantKey(7), name: "bee".into(), scopes: Scopes::default() };
-    ClaimSlot { grants: [grant].into(), offer: Arc::new(Offer::default()), count, lease_ms: 1000 }
+    ClaimSlot { grants: [grant].into(), offer: Arc::new(Offer::default()), count, lease_ms: 1000, instance: None }
 }
 
 fn claimed() -> ClaimedLease {

@@ -9,7 +9,13 @@ use super::super::restrictions::LaneRestriction;
 use super::*;
 
 fn slot(name: &str, count: usize) -> ClaimSlot {
-    ClaimSlot { grants: [grant(1, name, &["*"])].into(), offer: Arc::new(Offer::default()), count, lease_ms: 1000 }
+    ClaimSlot {
+        grants: [grant(1, name, &["*"])].into(),
+        offer: Arc::new(Offer::default()),
+        count,
+        lease_ms: 1000,
+        instance: None,
+    }
 }
 
 fn grant(key: i64, name: &str, functions: &[&str]) -> SlotGrant {
@@ -301,7 +307,7 @@ fn slots() -> impl Strategy<Value = Vec<ClaimSlot>> {
                 };
                 let grants =
                     grants.iter().zip(1..).map(|((name, functions), key)| grant(key, name, functions)).collect();
-                ClaimSlot { grants, offer: Arc::new(offer), count, lease_ms: 1000 }
+                ClaimSlot { grants, offer: Arc::new(offer), count, lease_ms: 1000, instance: None }
             })
             .collect()
     })
