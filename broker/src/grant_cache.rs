@@ -15,7 +15,8 @@ use apiary_store::model::{Colony, ColonyKey, GrantKey, GrantRecord, RevokedGrant
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
-use crate::limits::{GRANT_CACHE_KEYS_MAX, REVOCATIONS_INTERVAL, REVOCATIONS_MAX, REVOCATIONS_OVERLAP_MS};
+use crate::hearing::Hearing;
+use crate::limits::{GRANT_CACHE_KEYS_MAX, REVOCATIONS_MAX, REVOCATIONS_OVERLAP_MS};
 
 /// Every grant of a key.
 type GrantsOfKey = Arc<[GrantRecord]>;
@@ -41,6 +42,7 @@ pub(crate) struct GrantCache {
     under_grants: Arc<dyn UnderGrants>,
     /// When other brokers' revocations were last read; `None` without other brokers.
     looked_ms: Option<AtomicI64>,
+    hearing: Hearing,
     clock: Arc<dyn Clock>,
     /// The throttle of log lines about failed reads of revocations.
     lines: Throttle,
@@ -49,12 +51,12 @@ pub(crate) struct GrantCache {
 }
 
 impl GrantCache {
-    /// Returns an empty cache over this store, which other brokers may share.
+    /// Returns an empty cache over this store; with `hearing` if other brokers may share it.
     pub(crate) fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         under_grants: Arc<dyn UnderGrants>,
-        is_shared: bool,
+        hearing: Option<Hearing>,
     ) -> Self {
         Self {
             store,
@@ -62,7 +64,8 @@ impl GrantCache {
             by_key: RwLock::default(),
             stored: RwLock::default(),
             under_grants,
-            looked_ms: is_shared.then(|| AtomicI64::new(clock.now_ms())),
+            looked_ms: hearing.is_some().then(|| AtomicI64::new(clock.now_ms())),
+            hearing: hearing.unwrap_or_default(),
             lines: Throttle::new(clock.clone()),
             clock,
             revocations: AtomicU64::new(0),
@@ -144,7 +147,7 @@ impl GrantCache {
     /// Reads other brokers' revocations regularly, until `stop`, even without calls: polls and watches wait for long.
     pub(crate) async fn keep_looking(&self, stop: &CancellationToken) {
         let Some(looked_ms) = &self.looked_ms else { return };
-        let mut pause = REVOCATIONS_INTERVAL;
+        let mut pause = self.hearing.interval();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -154,7 +157,7 @@ impl GrantCache {
                 Ok(()) => {
                     let age_ms = self.clock.now_ms().saturating_sub(looked_ms.load(Ordering::Acquire));
                     let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0));
-                    REVOCATIONS_INTERVAL.saturating_sub(age).max(LOOK_PAUSE_MIN)
+                    self.hearing.interval().saturating_sub(age).max(LOOK_PAUSE_MIN)
                 }
                 Err(error) => {
                     let error = error.to_string();
@@ -172,7 +175,7 @@ impl GrantCache {
         let Some(looked_ms) = &self.looked_ms else { return Ok(()) };
         let (last_ms, now_ms) = (looked_ms.load(Ordering::Acquire), self.clock.now_ms());
         let age_ms = now_ms.saturating_sub(last_ms);
-        if i64::try_from(REVOCATIONS_INTERVAL.as_millis()).is_ok_and(|every_ms| age_ms < every_ms)
+        if i64::try_from(self.hearing.interval().as_millis()).is_ok_and(|every_ms| age_ms < every_ms)
             || looked_ms.compare_exchange(last_ms, now_ms, Ordering::AcqRel, Ordering::Acquire).is_err()
         {
             return Ok(());

@@ -9,6 +9,7 @@ pub mod config;
 mod engine;
 mod error;
 mod grant_cache;
+mod hearing;
 pub mod limits;
 mod rpc;
 mod tls;

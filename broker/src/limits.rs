@@ -101,15 +101,13 @@ pub const POLLS_PER_KEY_MAX: usize = 1024;
 /// Keys of one limit whose use is shown.
 pub const LIMIT_USES_SHOWN: usize = 10;
 /// The age at which a colony's limits are read again, in case no other broker sent a hint about a change.
-pub const LIMITS_REMEMBERED: Duration = Duration::from_secs(5);
+pub const LIMITS_REMEMBERED: Duration = Duration::from_secs(2);
 /// The shortest pause between two passes of a lane in which limits hold back work.
 pub const LIMITED_PASS_PAUSE: Duration = Duration::from_millis(20);
 
 /// The longest hold on a process whose replacement is being submitted, in milliseconds: far longer than [`CALL_TIME_MAX`], after
 /// which its submit has ended.
 pub const REPLACING_MS_MAX: i64 = 3 * 60_000;
-/// The interval at which an awaited process is read without a hint.
-pub const AWAIT_INTERVAL: Duration = Duration::from_secs(5);
 /// Bulk actions of one colony that run at once.
 pub const BULKS_RUNNING_MAX: i64 = 20;
 /// Bulk actions of one colony that are kept; beyond it, those that ended first are deleted.
@@ -186,8 +184,11 @@ pub const CLAIM_PASSES_MAX: usize = 8;
 /// Rows that a sweep moves in one statement.
 pub const SWEEP_ROWS: i64 = 500;
 
-/// The interval at which waiting polls are served without a hint when several brokers share a database: a hint may get lost.
-pub const SLOW_POLL: Duration = Duration::from_secs(5);
+/// The interval at which other brokers' changes are looked for while their hints arrive, because one may get lost: work for waiting
+/// polls, revocations, limits, and processes that are watched.
+pub const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// The same while no hints arrive, as behind a pooler.
+pub const LOOK_INTERVAL_DEAF: Duration = Duration::from_secs(2);
 /// Ended processes that a broker remembers until it has settled the processes that wait for them; beyond it, it checks all.
 pub const ENDED_NOTED_MAX: usize = 10_000;
 /// Replacements in a chain that a submit follows from a parent to the process to wait for.
@@ -273,7 +274,7 @@ pub const ARGS_SCHEMAS_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Arguments with more bytes are not checked against schemas before they are stored: the executor checks them.
 pub const ARGS_CHECKED_BYTES_MAX: usize = 64 * 1024;
 /// The age at which cached announcements are read again.
-pub const CATALOGUE_AGE_MAX: Duration = Duration::from_secs(5);
+pub const CATALOGUE_AGE_MAX: Duration = Duration::from_secs(2);
 /// Executors whose announcements are read, those heard last.
 pub const CATALOGUE_ROWS_MAX: i64 = 1000;
 /// Colonies whose announcements are in the cache.
@@ -308,8 +309,6 @@ pub const EXECUTOR_SILENT_AFTER: Duration = Duration::from_secs(60);
 pub const EXECUTOR_GONE_AFTER: Duration = Duration::from_secs(120);
 /// The interval at which a watch checks whether its grant is over: the wall clock may be adjusted.
 pub const GRANT_END_INTERVAL: Duration = Duration::from_secs(5);
-/// The interval at which other brokers' revocations are read, because a hint may get lost.
-pub const REVOCATIONS_INTERVAL: Duration = Duration::from_secs(5);
 /// The overlap of a read of revocations with the one before, in milliseconds: longer than a commit takes.
 pub const REVOCATIONS_OVERLAP_MS: i64 = 60_000;
 /// Revocations that one read brings; at this number, all cached grants are dropped.

@@ -38,6 +38,7 @@ use super::processes::submit::{ResubmitFlush, SubmitFlush};
 use super::readiness::Probe;
 use super::schemas::catalogue::Catalogue;
 use crate::grant_cache::{GrantCache, UnderGrants};
+use crate::hearing::Hearing;
 use crate::limits::{COMMIT_AGE_MAX, READINESS_TIME_MAX};
 
 /// The engine's settings.
@@ -57,6 +58,7 @@ pub(crate) struct Engine {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) grants: Arc<GrantCache>,
     pub(super) dispatcher: Arc<Dispatcher>,
+    pub(super) hearing: Hearing,
     pub(super) contacts: Arc<LastSeenTable>,
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) wakeups: Wakeups,
@@ -103,7 +105,8 @@ impl Engine {
         clock.sync(&*store).await?;
         // Other brokers may use a database that has a clock of its own.
         let shared = store.database_time_ms().await?.is_some();
-        let dispatcher = Arc::new(Dispatcher::default());
+        let hearing = Hearing::default();
+        let dispatcher = Arc::new(Dispatcher::new(hearing.clone()));
         let (wakeups, hints) = Wakeups::start(dispatcher.clone(), shared);
         let peers = Arc::new(Peers::default());
         if let Some(hints) = hints {
@@ -118,7 +121,7 @@ impl Engine {
         }
         let watches = Arc::new(Watches::new(clock.clone()));
         let waiting = Arc::new(Waiting { dispatcher: dispatcher.clone(), watches: watches.clone() });
-        let grants = Arc::new(GrantCache::new(store.clone(), clock.clone(), waiting, shared));
+        let grants = Arc::new(GrantCache::new(store.clone(), clock.clone(), waiting, shared.then(|| hearing.clone())));
         if shared {
             tasks.spawn("revocations", drain.clone(), (grants.clone(), drain.clone()), |(grants, stop)| {
                 Box::pin(grants.keep_looking(stop))
@@ -227,6 +230,7 @@ impl Engine {
             store,
             clock,
             dispatcher,
+            hearing,
             wakeups,
             drain,
         }))

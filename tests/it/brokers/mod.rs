@@ -2,6 +2,7 @@
 
 mod answers;
 mod connect;
+mod deaf;
 mod health;
 mod peers;
 mod readiness;

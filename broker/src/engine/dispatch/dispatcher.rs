@@ -12,12 +12,14 @@ use apiary_store::{Store, StoreError, StoreResult};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::engine::dispatch::polls::{Pass, PollQueue, PollResult, Reply, references};
 use crate::engine::passes;
-use crate::limits::{CLAIM_PASSES_MAX, POLLS_MAX, SLOW_POLL};
+use crate::hearing::Hearing;
+use crate::limits::{CLAIM_PASSES_MAX, POLLS_MAX};
 
 /// The pause of a lane after a failed pass.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(250);
@@ -27,6 +29,7 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(250);
 pub(crate) struct Dispatcher {
     queue: Mutex<PollQueue>,
     wake: Notify,
+    hearing: Hearing,
 }
 
 /// Leases on the way to their caller. If it is dropped before [`delivered`](Self::delivered), the leases are released.
@@ -55,6 +58,11 @@ impl Drop for LeaseGuard {
 }
 
 impl Dispatcher {
+    /// Returns a dispatcher without polls.
+    pub(crate) fn new(hearing: Hearing) -> Self {
+        Self { queue: Mutex::new(PollQueue::new(hearing.clone())), wake: Notify::new(), hearing }
+    }
+
     /// Waits up to `wait` for work; with no wait, makes one pass. An empty answer is not an error.
     pub(in crate::engine) async fn poll(&self, lane: &Lane, slot: ClaimSlot, wait: Duration) -> Reply {
         let (id, answer) = self.register(lane, slot, wait.is_zero())?;
@@ -176,8 +184,7 @@ impl Dispatcher {
         // Passes of an earlier run were cut off by its panic.
         self.queue().start_over();
         let (mut passes, mut searches) = (FuturesUnordered::new(), FuturesUnordered::new());
-        let mut slow = tokio::time::interval(SLOW_POLL);
-        slow.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut searched_at = None;
         loop {
             while passes.len() < CLAIM_PASSES_MAX {
                 // Releases come first: other polls may be waiting for exactly this work.
@@ -189,12 +196,17 @@ impl Dispatcher {
                 let Some(pass) = self.queue().begin_pass() else { break };
                 passes.push(self.pass(store, clock, pass, lines).boxed());
             }
+            // At once after the start; the interval is read anew each time, because it is shorter while no hints arrive.
+            let search_at = searched_at.map_or_else(Instant::now, |at: Instant| at + self.hearing.interval());
             tokio::select! {
                 () = stop.cancelled() => break,
                 Some(()) = passes.next(), if !passes.is_empty() => {}
                 () = self.wake.notified() => {}
                 Some(()) = searches.next(), if !searches.is_empty() => {}
-                _ = slow.tick(), if slow_poll && searches.is_empty() => searches.push(self.search(store)),
+                () = tokio::time::sleep_until(search_at), if slow_poll && searches.is_empty() => {
+                    searched_at = Some(Instant::now());
+                    searches.push(self.search(store));
+                }
                 () = self.limited_due() => self.queue().mark_limited(),
             }
         }

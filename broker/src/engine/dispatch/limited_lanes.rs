@@ -6,13 +6,14 @@ use std::time::Duration;
 use apiary_store::model::{ClaimResult, ColonyKey, Lane};
 use tokio::time::Instant;
 
-use crate::limits::SLOW_POLL;
+use crate::hearing::Hearing;
 
 /// Lanes in which limits hold back work, by colony and executor type.
 #[derive(Default)]
 pub(in crate::engine) struct LimitedLanes {
     lanes: HashMap<ColonyKey, HashMap<String, LimitedLane>>,
     moves: u64,
+    hearing: Hearing,
 }
 
 struct LimitedLane {
@@ -24,6 +25,11 @@ struct LimitedLane {
 }
 
 impl LimitedLanes {
+    /// Returns no lanes, yet.
+    pub(in crate::engine) fn new(hearing: Hearing) -> Self {
+        Self { hearing, ..Self::default() }
+    }
+
     /// Returns the number of state changes so far; a pass takes it at its begin, for [`pass_ended`](Self::pass_ended).
     pub(in crate::engine) fn moves(&self) -> u64 {
         self.moves
@@ -31,7 +37,7 @@ impl LimitedLanes {
 
     /// Plans a lane after a pass that began at this number of state changes. If a limit held back work, the lane is due again when a rate
     /// allows the next start, and when a place may have become free, which may have happened during the pass. It is due after
-    /// [`SLOW_POLL`] in any case, so that a lost hint delays work but never stops it. Passes for a place have this pause between them.
+    /// [`Hearing::interval`] in any case, so that a lost hint delays work but never stops it. Passes for a place have this pause between them.
     pub(in crate::engine) fn pass_ended(
         &mut self,
         lane: &Lane,
@@ -45,12 +51,13 @@ impl LimitedLanes {
             self.forget(lane);
             return;
         }
+        let longest = self.hearing.interval();
         let by_rate = claims.next_start_ms.map(|next_ms| {
-            Duration::from_millis(u64::try_from(next_ms.saturating_sub(now_ms)).unwrap_or(0)).min(SLOW_POLL)
+            Duration::from_millis(u64::try_from(next_ms.saturating_sub(now_ms)).unwrap_or(0)).min(longest)
         });
         // A place that became free during the pass was not seen by it, and no further state change may come.
         let has_moved = claims.waits_for_running && self.moves != moves;
-        let due_at = now + if has_moved { pause } else { by_rate.unwrap_or(SLOW_POLL) };
+        let due_at = now + if has_moved { pause } else { by_rate.unwrap_or(longest) };
         let limited = LimitedLane { rested_at: now + pause, waits_for_running: claims.waits_for_running, due_at };
         self.lanes.entry(lane.colony).or_default().insert(lane.executor_type.clone(), limited);
     }
@@ -99,7 +106,7 @@ impl LimitedLanes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::LIMITED_PASS_PAUSE;
+    use crate::limits::{LIMITED_PASS_PAUSE, LOOK_INTERVAL};
 
     const COLONY: ColonyKey = ColonyKey(1);
 
@@ -115,7 +122,7 @@ mod tests {
     fn a_place_that_gets_free_makes_its_lane_due_at_once_and_then_not_without_a_pause() {
         let (mut limited, now) = (LimitedLanes::default(), Instant::now());
         limited.pass_ended(&lane(), limited.moves(), &by_place(), LIMITED_PASS_PAUSE, 0, now);
-        assert_eq!(limited.next(), Some(now + SLOW_POLL));
+        assert_eq!(limited.next(), Some(now + LOOK_INTERVAL));
         let later = now + Duration::from_secs(1);
         assert!(limited.moved(COLONY, later));
         assert!(!limited.moved(ColonyKey(2), later), "of another colony");

@@ -12,6 +12,7 @@ use crate::Error;
 use crate::engine::dispatch::counting::CountingTurns;
 use crate::engine::dispatch::empty_lanes::{EmptyLanes, LaneKnowledge};
 use crate::engine::dispatch::limited_lanes::LimitedLanes;
+use crate::hearing::Hearing;
 use crate::limits::{CLAIM_PASS_POLLS_MAX, CLAIM_PASSES_PER_POLL_MAX, LIMITED_PASS_PAUSE};
 
 /// The answer to a poll.
@@ -41,8 +42,8 @@ pub(in crate::engine) struct PollQueue {
     limited: LimitedLanes,
     /// Lanes in which nothing waits.
     empty: EmptyLanes,
-    /// `true` while other brokers' hints do not arrive: then no lane is known to be empty for longer than a pass.
-    is_deaf: bool,
+    /// While other brokers' hints do not arrive, no lane is known to be empty for longer than a pass.
+    hearing: Hearing,
     /// Lanes that take turns, because their passes count limits.
     turns: CountingTurns,
 }
@@ -87,6 +88,11 @@ pub(in crate::engine) struct Pass {
 }
 
 impl PollQueue {
+    /// Returns a queue without polls.
+    pub(in crate::engine) fn new(hearing: Hearing) -> Self {
+        Self { limited: LimitedLanes::new(hearing.clone()), hearing, ..Self::default() }
+    }
+
     /// Adds a poll; returns its number. It is due for a pass, unless it may wait for work and its lane is known to be empty: then it
     /// counts as served, as it would be after a pass that found nothing.
     pub(in crate::engine) fn add(
@@ -161,7 +167,7 @@ impl PollQueue {
 
     /// Notes whether other brokers' hints arrive. What they told meanwhile is looked for.
     pub(in crate::engine) fn set_deaf(&mut self, is_deaf: bool) {
-        self.is_deaf = is_deaf;
+        self.hearing.set_deaf(is_deaf);
         self.mark_all();
     }
 
@@ -270,7 +276,7 @@ impl PollQueue {
         if let Some(lane_polls) = self.lanes.get_mut(&pass.lane) {
             lane_polls.is_uncounted = !claims.is_counted;
             // A wake-up during the pass may be for work that the pass did not see.
-            if claims.is_lane_empty && !lane_polls.woken && !self.is_deaf {
+            if claims.is_lane_empty && !lane_polls.woken && !self.hearing.is_deaf() {
                 self.empty.note(&pass.lane, &pass.slots, &claims, Instant::now());
             }
         }

@@ -11,7 +11,6 @@ use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::notify::wakeups::Transition;
-use crate::limits::AWAIT_INTERVAL;
 
 /// The state of an awaited process, with its last attempt.
 pub(crate) struct AwaitResult {
@@ -42,7 +41,7 @@ impl Engine {
                 break process;
             }
             // A read without a hint, because another broker's hint may get lost; it also covers a lagging receiver.
-            let look = until.min(Instant::now() + AWAIT_INTERVAL);
+            let look = until.min(Instant::now() + self.hearing.interval());
             let is_other = |Transition { change, state }| {
                 change.process_id != process_id || state.is_some_and(|state: ProcessState| !state.is_finished())
             };

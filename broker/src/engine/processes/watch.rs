@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use apiary_store::Store;
 use apiary_store::model::{
@@ -21,10 +20,9 @@ use crate::engine::Engine;
 use crate::engine::notify::wakeups::{Change, Transition};
 use crate::engine::notify::watches::{MemoryShare, WatchSlot};
 use crate::engine::processes::list_logs::bytes_of;
+use crate::hearing::Hearing;
 use crate::limits::{PAGE_BYTES_MAX, WATCH_LINES_MAX, WATCH_PROCESSES_MAX, WATCH_READ_BYTES_MAX, WATCH_STALL_MAX};
 
-/// The interval at which one process is read again without a hint, because another broker's hint may get lost.
-const SLOW_INTERVAL: Duration = Duration::from_secs(5);
 /// Bytes of a process's names and numbers, at the most; texts and labels come on top.
 const PROCESS_BYTES: usize = 1024;
 /// The most messages that a client may be behind before the watch waits for it.
@@ -94,8 +92,16 @@ impl Engine {
         // One slot more, for the error that ends it.
         let ahead = if logs.is_some() { AHEAD_WITH_LOGS_MAX } else { AHEAD_MAX };
         let (sender, receiver) = mpsc::channel(ahead + 1);
-        let watch =
-            Watch { store: self.store.clone(), colony, place, changes, logs, sender, drain: self.drain.clone() };
+        let watch = Watch {
+            store: self.store.clone(),
+            colony,
+            place,
+            changes,
+            logs,
+            sender,
+            hearing: self.hearing.clone(),
+            drain: self.drain.clone(),
+        };
         self.tasks.track(watch.run(target));
         Ok(receiver)
     }
@@ -108,6 +114,7 @@ struct Watch {
     changes: broadcast::Receiver<Transition>,
     logs: Option<LogReader>,
     sender: mpsc::Sender<Result<WatchMessage, Error>>,
+    hearing: Hearing,
     drain: CancellationToken,
 }
 
@@ -159,9 +166,9 @@ impl Watch {
             {
                 return Ok(());
             }
-            // The timeout also covers a lagging receiver.
+            // Read again without a sign, because another broker's hint may get lost; it also covers a lagging receiver.
             let signs = self.logs.as_mut().map(|logs| &mut logs.signs);
-            let _ = tokio::time::timeout(SLOW_INTERVAL, sign_of(process_id, &mut self.changes, signs)).await;
+            let _ = tokio::time::timeout(self.hearing.interval(), sign_of(process_id, &mut self.changes, signs)).await;
         }
     }
 
@@ -327,7 +334,16 @@ mod tests {
         let (colony, changes) = (ColonyKey(1), changes.subscribe());
         let watches = Arc::new(Watches::new(Arc::new(SystemClock)));
         let place = Arc::new(watches.take((colony, KeyPair::generate().id()), None).unwrap());
-        let watch = Watch { store, colony, place, changes, logs: None, sender, drain: drain.clone() };
+        let watch = Watch {
+            store,
+            colony,
+            place,
+            changes,
+            logs: None,
+            sender,
+            hearing: Hearing::default(),
+            drain: drain.clone(),
+        };
         let mut running = Box::pin(watch.run(WatchTarget::Filter(ProcessFilter::default())));
         assert!(futures::poll!(&mut running).is_pending());
         while !matches!(filling.try_send(Err(Error::Unsigned)), Err(TrySendError::Full(_))) {}
