@@ -15,7 +15,8 @@ SELECT
         $4
     ),
     -- The thin tables are empty in one moment and hold a hundred thousand rows in the next. A plan that was made and
-    -- kept for the empty table must not read the full one from end to end at every claim.
+    -- kept for the empty table must not read the full one from end to end at every claim. For the same reason statements that join
+    -- their items with a table say once more which rows they mean (`= ANY`): a join that begins at the table then reads only these.
     set_config('enable_seqscan', 'off', $4),
     -- Short statements only: compiling one, or starting workers for it, takes longer than running it.
     set_config('jit', 'off', $4),

@@ -10,9 +10,9 @@ SELECT waited.parent AS process_id,
        END AS fate,
        coalesce(ended.replaced_by, gone.replaced_by) AS replaced_by
 FROM unnest($1::uuid[]) AS waited (parent)
-LEFT JOIN apiary.specs AS kept ON kept.process_id = waited.parent
-LEFT JOIN apiary.finished AS ended ON ended.process_id = waited.parent
-LEFT JOIN apiary.deleted AS gone ON gone.process_id = waited.parent
+LEFT JOIN apiary.specs AS kept ON kept.process_id = waited.parent AND kept.process_id = ANY ($1)
+LEFT JOIN apiary.finished AS ended ON ended.process_id = waited.parent AND ended.process_id = ANY ($1)
+LEFT JOIN apiary.deleted AS gone ON gone.process_id = waited.parent AND gone.process_id = ANY ($1)
 LEFT JOIN apiary.specs AS other ON other.process_id = ended.replaced_by AND other.colony = ended.colony
 WHERE kept.process_id IS NULL
     OR ended.state IN ('succeeded', 'cancelled')

@@ -6,7 +6,7 @@ WITH counted AS (
     UPDATE apiary.log_totals AS total
     SET lines = total.lines + more.lines, bytes = total.bytes + more.bytes
     FROM unnest($9::uuid[], $10::integer[], $11::bigint[]) AS more (process_id, lines, bytes)
-    WHERE total.process_id = more.process_id
+    WHERE total.process_id = more.process_id AND total.process_id = ANY ($9)
 )
 INSERT INTO apiary.logs (colony, process_id, attempt, executor, time_ms, level, message, fields)
 SELECT item.colony, item.process_id, item.attempt, item.executor, item.time_ms, item.level, item.message, item.fields

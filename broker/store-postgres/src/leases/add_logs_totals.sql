@@ -7,7 +7,7 @@ WITH held AS (
     FROM apiary.leases AS lease
     JOIN unnest($1::uuid[], $2::integer[], $3::bigint[]) AS item (process_id, attempt, executor)
         ON lease.process_id = item.process_id AND lease.attempt = item.attempt AND lease.executor = item.executor
-    WHERE lease.expires_at_ms > $4
+    WHERE lease.process_id = ANY ($1) AND lease.expires_at_ms > $4
     ORDER BY lease.process_id
     FOR KEY SHARE OF lease
 )

@@ -6,6 +6,7 @@ WITH taken AS (
     USING unnest($1::uuid[], $2::bigint[], $3::bigint[], $5::bigint[]) AS item (process_id, executor, lease_ms, instance),
           apiary.specs AS spec
     WHERE waiting.process_id = item.process_id AND spec.process_id = item.process_id
+        AND waiting.process_id = ANY ($1) AND spec.process_id = ANY ($1)
     RETURNING waiting.process_id, waiting.colony, waiting.attempt + 1 AS attempt, waiting.retries_spent, waiting.executor_type,
               waiting.function, waiting.concurrency_key, item.executor, item.instance,
               least($4 + item.lease_ms, $4 + spec.max_exec_ms) AS expires_at_ms, $4 + spec.max_exec_ms AS exec_deadline_ms,

@@ -14,7 +14,8 @@ WITH ended AS (
         process_id, attempt, executor, only_if_over_at_ms, ending, reason, result_payload, result_signature, next,
         blocked_until_ms, retries_spent
     )
-    WHERE lease.process_id = item.process_id AND lease.attempt = item.attempt AND lease.executor = item.executor
+    WHERE lease.process_id = ANY ($1)
+        AND lease.process_id = item.process_id AND lease.attempt = item.attempt AND lease.executor = item.executor
         AND CASE
             WHEN item.only_if_over_at_ms IS NULL THEN lease.expires_at_ms > $12
             ELSE lease.expires_at_ms <= item.only_if_over_at_ms
@@ -44,7 +45,7 @@ waiting AS (
            ended.attempt, ended.retries_spent, spec.executor_type, spec.executor_names,
            spec.function, spec.requires, spec.concurrency_key, spec.rate_key
     FROM ended
-    JOIN apiary.specs AS spec ON spec.process_id = ended.process_id
+    JOIN apiary.specs AS spec ON spec.process_id = ended.process_id AND spec.process_id = ANY ($1)
     WHERE ended.next = 'waiting' AND NOT ended.cancelled
 ),
 set_aside AS (

@@ -8,7 +8,8 @@ WITH ended AS (
     DELETE FROM apiary.leases AS lease
     USING unnest($1::uuid[], $2::integer[], $3::bigint[], $4::text[], $5::bigint[], $7::text[], $8::text[])
         AS item (process_id, attempt, executor, ending, until_ms, reason, surroundings)
-    WHERE lease.process_id = item.process_id AND lease.attempt = item.attempt AND lease.executor = item.executor
+    WHERE lease.process_id = ANY ($1)
+        AND lease.process_id = item.process_id AND lease.attempt = item.attempt AND lease.executor = item.executor
         AND lease.expires_at_ms > $6
     RETURNING lease.process_id, lease.colony, lease.executor, lease.claimed_at_ms, lease.attempt, lease.retries_spent,
               lease.cancel_deadline_ms IS NOT NULL AS cancelled, lease.cancel_reason, lease.cancel_by,
@@ -23,7 +24,7 @@ kept AS (
            CASE WHEN ended.ending = 'surroundings' THEN coalesce(before.waits_since_ms, $6) END
     FROM ended
     LEFT JOIN apiary.attempts AS before
-        ON before.process_id = ended.process_id AND before.attempt = ended.attempt - 1
+        ON before.process_id = ended.process_id AND before.attempt = ended.attempt - 1 AND before.process_id = ANY ($1)
 ),
 waiting AS (
     INSERT INTO apiary.queue (
@@ -35,7 +36,7 @@ waiting AS (
            ended.attempt, ended.retries_spent, spec.executor_type, spec.executor_names,
            spec.function, spec.requires, spec.concurrency_key, spec.rate_key
     FROM ended
-    JOIN apiary.specs AS spec ON spec.process_id = ended.process_id
+    JOIN apiary.specs AS spec ON spec.process_id = ended.process_id AND spec.process_id = ANY ($1)
     WHERE ended.until_ms IS NULL AND NOT ended.cancelled
 ),
 set_aside AS (

@@ -7,7 +7,8 @@ SET renewed_at_ms = $5,
     expires_at_ms = least(item.expires_at_ms, lease.exec_deadline_ms, lease.cancel_deadline_ms)
 FROM unnest($1::uuid[], $2::integer[], $3::bigint[], $4::bigint[])
     AS item (process_id, attempt, executor, expires_at_ms)
-WHERE lease.process_id = item.process_id AND lease.attempt = item.attempt AND lease.executor = item.executor
+WHERE lease.process_id = ANY ($1)
+    AND lease.process_id = item.process_id AND lease.attempt = item.attempt AND lease.executor = item.executor
     AND lease.expires_at_ms > $5
 RETURNING lease.process_id, lease.expires_at_ms, lease.cancel_deadline_ms, lease.cancel_reason, lease.cancel_by,
     (

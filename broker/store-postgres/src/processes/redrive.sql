@@ -26,5 +26,5 @@ SELECT taken.process_id, taken.colony, spec.priority_time_us, $3,
        taken.attempt, 0, spec.executor_type, spec.executor_names,
        spec.function, spec.requires, spec.concurrency_key, spec.rate_key
 FROM taken
-JOIN apiary.specs AS spec ON spec.process_id = taken.process_id
+JOIN apiary.specs AS spec ON spec.process_id = taken.process_id AND spec.process_id = ANY ($2)
 RETURNING process_id

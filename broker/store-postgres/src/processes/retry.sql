@@ -16,5 +16,5 @@ SELECT freed.process_id, freed.colony, spec.priority_time_us, $3,
        freed.attempt, freed.retries_spent, spec.executor_type, spec.executor_names,
        spec.function, spec.requires, spec.concurrency_key, spec.rate_key
 FROM freed
-JOIN apiary.specs AS spec ON spec.process_id = freed.process_id
+JOIN apiary.specs AS spec ON spec.process_id = freed.process_id AND spec.process_id = ANY ($2)
 RETURNING process_id

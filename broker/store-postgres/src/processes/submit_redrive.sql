@@ -10,6 +10,7 @@ WITH taken AS (
             AS item (process_id, first, colony, submitter, digest, submit_by_ms),
         apiary.specs AS spec, apiary.grants AS now, apiary.grants AS before
     WHERE ended.process_id = item.first AND ended.colony = item.colony
+        AND ended.process_id = ANY ($2) AND spec.process_id = ANY ($2)
         AND ended.state IN ('dead_letter', 'failed') AND ended.replaced_by IS NULL
         AND spec.process_id = item.first AND now.key = item.submitter AND before.key = spec.submitter
         AND now.colony = item.colony AND before.colony = item.colony AND now.grantee = before.grantee
