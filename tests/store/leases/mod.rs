@@ -8,6 +8,7 @@ mod get;
 mod hand_over;
 mod matching;
 mod plain;
+mod plans;
 mod release;
 mod renew;
 pub(crate) mod report;
