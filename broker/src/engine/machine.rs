@@ -26,6 +26,7 @@ use super::leases::lookup::LeaseLookup;
 use super::leases::renew::RenewFlush;
 use super::leases::report::ReportFlush;
 use super::leases::set_attributes::AttributeFlush;
+use super::leases::undelivered::RunLookup;
 use super::notify::peers::Peers;
 use super::notify::relay;
 use super::notify::wakeups::Wakeups;
@@ -65,6 +66,7 @@ pub(crate) struct Engine {
     pub(super) submits: Committer<SubmitFlush>,
     pub(super) resubmits: Committer<ResubmitFlush>,
     pub(super) completions: Committer<CompleteFlush>,
+    pub(super) runs: Committer<RunLookup>,
     pub(super) failures: Committer<FailFlush>,
     pub(super) renewals: Committer<RenewFlush>,
     pub(super) reports: Committer<ReportFlush>,
@@ -188,6 +190,7 @@ impl Engine {
                 CompleteFlush::new(lookup.clone(), wakeups.clone(), clock.clone()),
                 finish,
             ),
+            runs: Committer::start(tasks, "lost leases", RunLookup::new(store.clone()), finish),
             failures: Committer::start(
                 tasks,
                 "fail writer",

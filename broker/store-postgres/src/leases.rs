@@ -8,7 +8,7 @@ use apiary_store::limits::CLAIM_SCAN_ROWS_MAX;
 use apiary_store::matching::assignment::{Assignment, Candidate, Continuation};
 use apiary_store::matching::restrictions::{self, LaneRestrictions};
 use apiary_store::model::{
-    ClaimResult, ClaimSlot, Completion, Failure, GrantKey, Lane, LeaseEnd, LeaseRecord, LeaseRef, Release, Renewal,
+    ClaimResult, ClaimSlot, Completion, Failure, InstanceLease, Lane, LeaseEnd, LeaseRecord, Release, Renewal,
     RenewedLease, SpecRecord,
 };
 use apiary_store::signatures::{BatchCache, pack};
@@ -67,10 +67,9 @@ impl LeaseStore for PostgresStore {
         self.session().await?.rows(select).await?.iter().map(|row| rows::lease_record(row)).collect()
     }
 
-    async fn leases_of_instance(&self, executors: &[GrantKey], instance: i64) -> StoreResult<Vec<LeaseRef>> {
-        let select =
-            query(sql!("leases/of_instance.sql")).bind(column(executors, |executor| executor.0)).bind(instance);
-        self.session().await?.rows(select).await?.iter().map(|row| rows::lease_ref(row)).collect()
+    async fn leases_of_instances(&self, instances: &[i64]) -> StoreResult<Vec<InstanceLease>> {
+        let select = query(sql!("leases/of_instances.sql")).bind(instances);
+        self.session().await?.rows(select).await?.iter().map(|row| rows::instance_lease(row)).collect()
     }
 
     async fn waiting_lanes(&self, lanes: &[Lane]) -> StoreResult<Vec<Lane>> {

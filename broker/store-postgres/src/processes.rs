@@ -140,7 +140,7 @@ async fn submit(
             Ok(kept) => {
                 submitted.cancelled.extend(kept.cancelled);
                 let new = open.iter().filter(|process| kept.ids.contains(&process.process_id));
-                answers.extend(new.map(|process| (process.process_id, checks::submitted_new(process, now_ms))));
+                answers.extend(new.map(|process| (process.process_id, checks::submitted_new(process, kept.now_ms))));
                 let running = SubmitResult::New { state: ProcessState::Running };
                 answers.extend(kept.leased.iter().map(|lease| (lease.process_id, running)));
                 submitted.leased.extend(kept.leased);
@@ -168,8 +168,9 @@ async fn submit(
 }
 
 /// Processes that one statement, or transaction, stored.
-#[derive(Default)]
 struct Kept {
+    /// The time by which they were stored.
+    now_ms: i64,
     ids: HashSet<Uuid>,
     cancelled: Vec<(ColonyKey, Uuid)>,
     leased: Vec<ClaimedLease>,
@@ -277,7 +278,7 @@ async fn keep(
     let is_handed_over = kept.first().map_or(Ok(false), |row| rows::is_handed_over(row))?;
     let claimed = leases.into_iter().flatten().map(|lease| lease.claimed);
     let leased = claimed.filter(|lease| is_handed_over && ids.contains(&lease.process_id));
-    Ok(Kept { leased: leased.collect(), ids, cancelled: Vec::new() })
+    Ok(Kept { now_ms, leased: leased.collect(), ids, cancelled: Vec::new() })
 }
 
 async fn known(

@@ -30,8 +30,8 @@ pub(super) struct Claims {
     is_guarded: bool,
     /// Number of this run of the executor.
     instance: u64,
-    /// `true` while the answer to an earlier claim may have been lost, and leases with it.
-    is_unsure: bool,
+    /// Number of claims in a row without an answer: leases may have been lost with them.
+    unanswered: u32,
 }
 
 impl Claims {
@@ -42,7 +42,7 @@ impl Claims {
             polls: Polls::default(),
             is_guarded: false,
             instance: instance(),
-            is_unsure: false,
+            unanswered: 0,
         }
     }
 
@@ -59,7 +59,7 @@ impl Claims {
             broker = %client.address(), executor = %client.id(), executor_type = settings.executor_type,
             slots = settings.slots, functions = functions.join(" "), "claiming work"
         );
-        let Self { contact, introduction, polls, is_guarded, instance, is_unsure } = self;
+        let Self { contact, introduction, polls, is_guarded, instance, unanswered } = self;
         loop {
             let free = tokio::select! {
                 biased;
@@ -81,11 +81,16 @@ impl Claims {
                 }
             }
             let asked_at = Instant::now();
-            let run = Run { instance: *instance, held: is_unsure.then(|| works.held()) };
+            let run = Run { instance: *instance, held: (*unanswered > 0).then(|| works.held()) };
+            // Fewer after each claim without an answer, which may have been too long for the way back.
+            let free = (free >> (*unanswered).min(16)).max(1);
             let Some(claimed) = claim(context, free, run, polls.wait(asked_at), shutdown).await else {
                 return Ok(());
             };
-            *is_unsure = claimed.is_err();
+            match &claimed {
+                Ok(_) => *unanswered = 0,
+                Err(error) => *unanswered += u32::from(may_have_leased(error)),
+            }
             let pause = match claimed {
                 Ok(claimed) => {
                     contact.accepted();
@@ -140,6 +145,16 @@ async fn introduce(
 struct TimedClaim {
     answer: v1::ClaimResponse,
     is_early: bool,
+}
+
+/// Returns `true` if work may have been leased by the claim that failed so: its answer was lost, or the broker itself does not know.
+fn may_have_leased(error: &ClientError) -> bool {
+    match error {
+        ClientError::Refused { reason, .. } => {
+            matches!(reason, Reason::Unavailable | Reason::Internal | Reason::DeadlineExceeded)
+        }
+        _ => true,
+    }
 }
 
 /// The run of an executor, as a claim tells it.

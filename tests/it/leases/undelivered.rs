@@ -15,6 +15,7 @@ on_each_store!(
     what_an_executor_names_stays_and_the_rest_waits_again,
     a_claim_that_names_leases_ends_older_claims_of_its_run,
     leases_without_a_run_are_refused,
+    work_for_a_poll_that_waits_is_leased_when_it_is_stored,
 );
 
 fn run(instance: u64) -> ClaimRequest {
@@ -119,4 +120,21 @@ async fn leases_without_a_run_are_refused(colony: TestColony) {
         assert!(error.to_string().contains(field), "{error}");
     }
     assert!(bee.claim(ClaimRequest { held: held(1000), ..naming(5, &[]) }).await.is_ok());
+}
+
+async fn work_for_a_poll_that_waits_is_leased_when_it_is_stored(colony: TestColony) {
+    let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
+    // The first polls may still have to find out that nothing else waits.
+    eventually("the submit itself leases the work", async || {
+        let polling = bee.clone();
+        let poll = tokio::spawn(async move { polling.claim(ClaimRequest { wait_ms: 60_000, ..run(5) }).await });
+        colony.wait_for_polls(1).await;
+        let submitted = user.submit_json("t", "f", &()).await.unwrap();
+        let leases = poll.await.unwrap().unwrap().leases;
+        assert_eq!(tokens(&leases), [(&*submitted.process_id.to_string(), 1)]);
+        bee.complete(&colony.success("bee", &leases[0], b"1")).await.unwrap();
+        submitted.state == ProcessState::Running
+    })
+    .await;
+    assert_eq!(user.submit_json("t", "f", &()).await.unwrap().state, ProcessState::Waiting);
 }

@@ -12,4 +12,5 @@ mod signals;
 mod streams;
 mod surroundings;
 mod tasks;
+mod undelivered;
 mod warnings;

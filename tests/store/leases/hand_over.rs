@@ -1,11 +1,15 @@
 //! New work that is leased in the commit that stores it, to polls that wait.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use apiary_identity::Clock;
 use apiary_store::matching::hand_over::HandOver;
 use apiary_store::model::{
     ClaimSlot, ClaimedLease, Limit, LimitKind, LimitPolicy, LimitRecord, NewProcess, Pause, PauseKind, PauseTarget,
     ProcessState, SubmitResult,
 };
 use apiary_tests::Backend;
+use jiff::Timestamp;
 
 use crate::revocations::revoke_key;
 use crate::tenant::{Bee, DONE, KIND, LEASE_MS, NOW, Tenant, at, completion};
@@ -17,6 +21,7 @@ on_each_store!(
     nothing_is_handed_over_past_what_stands_against_it,
     the_time_is_read_when_the_store_is_ready,
     each_lease_is_known_by_the_run_that_claimed_it,
+    each_state_is_that_of_the_time_of_storing,
 );
 
 const WAITING: SubmitResult = SubmitResult::New { state: ProcessState::Waiting };
@@ -185,9 +190,35 @@ async fn each_lease_is_known_by_the_run_that_claimed_it(backend: Backend) {
             expected.extend(leased.iter().filter(|_| is_asked).map(ClaimedLease::reference));
         }
     }
-    let mut found = tenant.store.leases_of_instance(&[bee.grant], 5).await.unwrap();
+    let mut found = tenant.store.leases_of_instances(&[5, 9]).await.unwrap();
+    assert!(found.iter().all(|one| (one.instance, one.claimed_at_ms) == (5, NOW)), "{found:?}");
+    found.retain(|one| one.lease.executor == bee.grant);
+    let mut found: Vec<_> = found.into_iter().map(|one| one.lease).collect();
     found.sort_by_key(|lease| lease.process_id);
     expected.sort_by_key(|lease| lease.process_id);
     assert_eq!(found, expected);
-    assert!(tenant.store.leases_of_instance(&[], 5).await.unwrap().is_empty());
+    assert!(tenant.store.leases_of_instances(&[]).await.unwrap().is_empty());
+}
+
+/// A clock that is a second later each time it is read.
+struct Ticking(AtomicI64);
+
+impl Clock for Ticking {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.0.fetch_add(1000, Ordering::SeqCst)).unwrap()
+    }
+}
+
+async fn each_state_is_that_of_the_time_of_storing(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let bee = tenant.bee("bee").await;
+    let early = |seconds: i64| NewProcess { not_before_ms: Some(NOW + seconds * 1000 - 500), ..tenant.process() };
+    let processes = [tenant.process(), early(1), early(2), early(3), early(9)];
+    let (lane, slots) = (tenant.lane(), [bee.slot(9)]);
+    let hand_over = HandOver::of(&lane, &slots, &processes).unwrap();
+    let clock = Ticking(AtomicI64::new(NOW));
+    let (answers, _) = tenant.store.submit_leased(&processes, &hand_over, &clock).await.unwrap();
+    for (process, answer) in processes.iter().zip(answers) {
+        assert_eq!(answer, SubmitResult::New { state: tenant.state(process.process_id).await });
+    }
 }

@@ -103,20 +103,18 @@ impl Dispatcher {
         self.queue().begin_hand_over(lane, count)
     }
 
-    /// Answers reserved polls with their leases.
-    pub(super) async fn end_hand_over(
-        &self,
-        store: &dyn Store,
-        clock: &dyn Clock,
-        pass: Pass,
-        claimed: Vec<ClaimedLease>,
-    ) {
-        let orphans = self.queue().end_pass(&pass, ClaimResult { claimed, ..ClaimResult::default() });
+    /// Answers reserved polls with their leases; returns those of callers who went away.
+    pub(super) fn end_hand_over(&self, pass: &Pass, claimed: Vec<ClaimedLease>) -> Vec<LeaseRef> {
+        let orphans = self.queue().end_pass(pass, ClaimResult { claimed, ..ClaimResult::default() });
         // Polls that came meanwhile may need a pass.
         self.wake.notify_one();
-        if !orphans.is_empty() {
-            self.give_back(store, clock, pass.lane, orphans).await;
-        }
+        orphans
+    }
+
+    /// Answers reserved polls with an error.
+    pub(super) fn break_hand_over(&self, pass: &Pass, error: &Error) {
+        self.queue().break_pass(pass, error);
+        self.wake.notify_one();
     }
 
     /// Marks a lane as due: work may wait in it.

@@ -58,6 +58,11 @@ impl EmptyLanes {
         }
     }
 
+    /// Returns true if anything is known of the lane.
+    pub(in crate::engine) fn has(&self, lane: &Lane) -> bool {
+        self.lanes.contains_key(lane)
+    }
+
     /// Returns what is known of the lane for a poll.
     pub(in crate::engine) fn knowledge(&self, lane: &Lane, slot: &ClaimSlot, now: Instant) -> LaneKnowledge {
         let Some(empty) = self.lanes.get(lane) else { return LaneKnowledge::Unknown };

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use apiary_identity::Clock;
-use apiary_store::Store;
-use apiary_store::model::{ClaimResult, ClaimSlot, ClaimedLease, Lane};
+use apiary_store::model::{ClaimSlot, ClaimedLease, Lane, LeaseRef};
 
+use crate::Error;
 use crate::engine::dispatch::dispatcher::Dispatcher;
 use crate::engine::dispatch::polls::Pass;
 
-/// Polls that wait for the end of a commit, which may have work for them. If it is dropped, they wait on.
+/// Polls that wait for the end of a commit, which may have work for them. If it is dropped, they are answered with an error: work may have been
+/// leased to them, and whoever names its leases in the next claim gets it then.
 pub(in crate::engine) struct Reservation {
     dispatcher: Arc<Dispatcher>,
     /// `None` once the polls were answered, or wait on.
@@ -34,19 +34,20 @@ impl Reservation {
         self.pass.as_ref().map_or(&[], |pass| &pass.slots)
     }
 
-    /// Answers the polls with what was leased to them; those without anything wait on. Leases of callers who went away are released.
-    pub(in crate::engine) async fn give(mut self, store: &dyn Store, clock: &dyn Clock, claimed: Vec<ClaimedLease>) {
-        if let Some(pass) = self.pass.take() {
-            self.dispatcher.end_hand_over(store, clock, pass, claimed).await;
-        }
+    /// Answers the polls with what was leased to them; those without anything wait on. Returns the leases of callers who went away, which the
+    /// caller releases.
+    #[must_use]
+    pub(in crate::engine) fn give(mut self, claimed: Vec<ClaimedLease>) -> Vec<LeaseRef> {
+        let Some(pass) = self.pass.take() else { return Vec::new() };
+        self.dispatcher.end_hand_over(&pass, claimed)
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
         if let Some(pass) = self.pass.take() {
-            self.dispatcher.queue().end_pass(&pass, ClaimResult::default());
-            // Whether the commit happened is not known: a pass finds out what waits.
+            let error = Error::Unavailable("the outcome of a claim is not known; claim again".to_owned());
+            self.dispatcher.break_hand_over(&pass, &error);
             self.dispatcher.wake(&self.lane);
         }
     }
@@ -56,9 +57,8 @@ impl Drop for Reservation {
 mod tests {
     use std::time::Duration;
 
-    use apiary_identity::{Offer, Scopes, SystemClock};
-    use apiary_store::model::{ColonyKey, GrantKey, SlotGrant};
-    use apiary_store_sqlite::SqliteStore;
+    use apiary_identity::{Offer, Scopes};
+    use apiary_store::model::{ClaimResult, ColonyKey, GrantKey, SlotGrant};
     use bytes::Bytes;
     use uuid::Uuid;
 
@@ -99,10 +99,6 @@ mod tests {
         dispatcher.queue().end_pass(&pass, ClaimResult { is_lane_empty: true, ..ClaimResult::default() });
     }
 
-    async fn store(folder: &tempfile::TempDir) -> SqliteStore {
-        SqliteStore::open(&folder.path().join("broker.db")).await.unwrap()
-    }
-
     #[tokio::test]
     async fn polls_are_reserved_as_far_as_they_have_room_and_know_that_nothing_waits() {
         let (dispatcher, lane) = (Arc::new(Dispatcher::default()), lane());
@@ -129,46 +125,44 @@ mod tests {
 
     #[tokio::test]
     async fn reserved_polls_get_what_was_leased_and_the_others_wait_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let (store, dispatcher, lane) = (store(&folder).await, Arc::new(Dispatcher::default()), lane());
+        let (dispatcher, lane) = (Arc::new(Dispatcher::default()), lane());
         let mut one = Box::pin(dispatcher.poll(&lane, slot(7, 2), LONG));
         let mut other = Box::pin(dispatcher.poll(&lane, slot(7, 2), LONG));
         assert!(futures::poll!(&mut one).is_pending() && futures::poll!(&mut other).is_pending());
         find_nothing(&dispatcher);
         let reserved = Reservation::of(&dispatcher, lane.clone(), 3).unwrap();
-        reserved.give(&store, &SystemClock, vec![lease(1), lease(1)]).await;
+        assert_eq!(reserved.give(vec![lease(1), lease(1)]), []);
         assert_eq!(other.await.unwrap().claimed.len(), 2);
         assert!(futures::poll!(&mut one).is_pending());
         assert!(dispatcher.queue().begin_pass().is_none(), "the lane is still empty");
         let reserved = Reservation::of(&dispatcher, lane.clone(), 3).unwrap();
-        reserved.give(&store, &SystemClock, vec![lease(0)]).await;
+        assert_eq!(reserved.give(vec![lease(0)]), []);
         assert_eq!(one.await.unwrap().claimed.len(), 1);
     }
 
     #[tokio::test]
-    async fn what_is_leased_for_a_caller_who_left_meanwhile_goes_back() {
+    async fn what_is_leased_for_a_caller_who_left_meanwhile_is_told() {
         let (dispatcher, lane) = (Arc::new(Dispatcher::default()), lane());
         let mut poll = Box::pin(dispatcher.poll(&lane, slot(7, 1), LONG));
         assert!(futures::poll!(&mut poll).is_pending());
         find_nothing(&dispatcher);
-        let mut reserved = Reservation::of(&dispatcher, lane.clone(), 1).unwrap();
+        let (reserved, lease) = (Reservation::of(&dispatcher, lane.clone(), 1).unwrap(), lease(0));
         drop(poll);
-        let (pass, lease) = (reserved.pass.take().unwrap(), lease(0));
-        let orphans =
-            dispatcher.queue().end_pass(&pass, ClaimResult { claimed: vec![lease.clone()], ..Default::default() });
-        assert_eq!(orphans, [lease.reference()]);
+        assert_eq!(reserved.give(vec![lease.clone()]), [lease.reference()]);
     }
 
     #[tokio::test]
-    async fn a_commit_that_fails_leaves_its_polls_waiting_and_a_pass_looks_for_what_it_stored() {
+    async fn a_commit_of_unknown_outcome_is_an_error_for_its_polls_and_a_pass_looks_for_what_waits() {
         let (dispatcher, lane) = (Arc::new(Dispatcher::default()), lane());
         let mut poll = Box::pin(dispatcher.poll(&lane, slot(7, 1), LONG));
         assert!(futures::poll!(&mut poll).is_pending());
         find_nothing(&dispatcher);
         drop(Reservation::of(&dispatcher, lane.clone(), 1).unwrap());
-        assert!(futures::poll!(&mut poll).is_pending());
+        assert!(matches!(poll.await, Err(Error::Unavailable(_))));
+        let mut next = Box::pin(dispatcher.poll(&lane, slot(7, 1), LONG));
+        assert!(futures::poll!(&mut next).is_pending());
         let pass = dispatcher.queue().begin_pass().expect("it may have been stored");
         dispatcher.queue().end_pass(&pass, ClaimResult { claimed: vec![lease(0)], ..ClaimResult::default() });
-        assert_eq!(poll.await.unwrap().claimed.len(), 1);
+        assert_eq!(next.await.unwrap().claimed.len(), 1);
     }
 }

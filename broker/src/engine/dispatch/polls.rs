@@ -230,7 +230,7 @@ impl PollQueue {
     /// as far as is known, because that would be overtaken. The pass ends like any other, with [`end_pass`](Self::end_pass).
     pub(in crate::engine) fn begin_hand_over(&mut self, lane: &Lane, count: usize) -> Option<Pass> {
         let lane_polls = self.lanes.get_mut(lane)?;
-        if lane_polls.passing || lane_polls.queued || lane_polls.woken {
+        if lane_polls.passing || lane_polls.queued || lane_polls.woken || !self.empty.has(lane) {
             return None;
         }
         let now = Instant::now();
@@ -310,11 +310,21 @@ impl PollQueue {
         orphans
     }
 
-    /// Answers the polls that no longer wait; the others wait on.
+    /// Answers every poll of the pass with an error, because it is not known what was leased to them.
+    pub(in crate::engine) fn break_pass(&mut self, pass: &Pass, error: &Error) {
+        for id in &pass.ids {
+            if let Some(poll) = self.remove(&pass.lane, *id) {
+                let _ = poll.reply.send(Err(error.clone()));
+            }
+        }
+        self.finish_pass(pass, false);
+    }
+
+    /// Answers the polls that no longer wait, and those of executors that can ask for what may have been leased to them; the others wait on.
     pub(in crate::engine) fn fail_pass(&mut self, pass: &Pass, error: &Error) {
         for id in &pass.ids {
             match self.poll(&pass.lane, *id) {
-                Some(poll) if !poll.is_last => poll.passing = false,
+                Some(poll) if !poll.is_last && poll.slot.instance.is_none() => poll.passing = false,
                 Some(_) => {
                     if let Some(poll) = self.remove(&pass.lane, *id) {
                         let _ = poll.reply.send(Err(error.clone()));

@@ -79,10 +79,10 @@ impl Engine {
             lease_ms: order.lease_ms,
             instance: order.instance,
         };
+        let _place = self.polls.take(grant.key.0)?;
         if let Some(held) = &order.held {
             self.give_back_undelivered(&slot, held).await?;
         }
-        let _place = self.polls.take(grant.key.0)?;
         let executor = (lane.colony, permit.key());
         // Held until the answer: a waiting claim is a sign of life of its executor.
         let _heard = self.contacts.listen(executor, &lane.executor_type, &grant.grant.name, &slot.offer);

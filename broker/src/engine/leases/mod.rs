@@ -14,4 +14,4 @@ pub(super) mod renew;
 pub(super) mod report;
 pub(super) mod revoked;
 pub(super) mod set_attributes;
-mod undelivered;
+pub(super) mod undelivered;

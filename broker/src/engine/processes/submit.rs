@@ -1,13 +1,14 @@
 //! Storing a process from a signed spec.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use apiary_identity::{Clock, Envelope, OnFailed, Spec};
 use apiary_store::limits::LIMIT_GRACE_MS;
 use apiary_store::matching::hand_over::HandOver;
 use apiary_store::model::{
-    Colony, ColonyKey, Effect, Lane, LimitKind, Limits, NewProcess, Parent, ProcessState, Resubmission, SubmitResult,
+    Colony, ColonyKey, Effect, Lane, LimitKind, Limits, NewProcess, Parent, ProcessState, Release, Resubmission,
+    SubmitResult,
 };
 use apiary_store::{Store, StoreResult};
 use uuid::Uuid;
@@ -232,11 +233,26 @@ impl SubmitFlush {
         reserved: Reservation,
         now_ms: i64,
     ) -> StoreResult<Vec<SubmitResult>> {
-        let (answers, leased) = match HandOver::of(reserved.lane(), reserved.slots(), processes) {
+        let (mut answers, leased) = match HandOver::of(reserved.lane(), reserved.slots(), processes) {
             Some(hand_over) => self.store.submit_leased(processes, &hand_over, &*self.clock).await?,
             None => (self.store.submit(processes, now_ms).await?, Vec::new()),
         };
-        reserved.give(&*self.store, &*self.clock, leased).await;
+        let unheard = reserved.give(leased);
+        if !unheard.is_empty() {
+            let releases: Vec<Release> = unheard.iter().copied().map(Release::at_once).collect();
+            let waits = self.store.release(&releases, self.clock.now_ms()).await;
+            if let Err(error) = &waits {
+                tracing::warn!(%error, count = releases.len(), "cannot release the leases of disconnected clients; they will expire");
+            }
+            let released: HashSet<Uuid> =
+                unheard.iter().filter(|_| waits.is_ok()).map(|lease| lease.process_id).collect();
+            for (process, answer) in processes.iter().zip(&mut answers) {
+                if released.contains(&process.process_id) {
+                    // Announced like any other that waits.
+                    *answer = SubmitResult::New { state: ProcessState::Waiting };
+                }
+            }
+        }
         Ok(answers)
     }
 

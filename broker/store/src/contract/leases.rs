@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::StoreResult;
 use crate::model::{
-    ClaimResult, ClaimSlot, Completion, Failure, GrantKey, Lane, LeaseEnd, LeaseRecord, LeaseRef, Release, Renewal,
+    ClaimResult, ClaimSlot, Completion, Failure, InstanceLease, Lane, LeaseEnd, LeaseRecord, Release, Renewal,
     RenewedLease, SpecRecord,
 };
 
@@ -28,8 +28,8 @@ pub trait LeaseStore: Send + Sync {
     ///   transaction, and continues in another.
     async fn claim(&self, lane: &Lane, slots: &[ClaimSlot], clock: &dyn Clock) -> StoreResult<ClaimResult>;
 
-    /// Returns the leases that this run of an executor claimed under any of these grants, in any order.
-    async fn leases_of_instance(&self, executors: &[GrantKey], instance: i64) -> StoreResult<Vec<LeaseRef>>;
+    /// Returns the leases that were claimed by runs of executors with these numbers, in any order. It reads every lease: callers gather.
+    async fn leases_of_instances(&self, instances: &[i64]) -> StoreResult<Vec<InstanceLease>>;
 
     /// Returns those of these lanes in which work waits, whoever may have it and whatever holds it back. Costs one short read of an index for
     /// each lane.

@@ -162,6 +162,17 @@ pub struct LeaseRef {
     pub executor: GrantKey,
 }
 
+/// A lease, with the run of the executor that claimed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InstanceLease {
+    /// The lease.
+    pub lease: LeaseRef,
+    /// The run, by a number of the executor's choice: other executors may have the same.
+    pub instance: i64,
+    /// When the attempt began.
+    pub claimed_at_ms: i64,
+}
+
 /// A lease to prolong.
 #[derive(Clone, Copy, Debug)]
 pub struct Renewal {

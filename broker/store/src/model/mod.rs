@@ -28,8 +28,8 @@ pub use explain::{
 };
 pub use grant::{GrantKey, GrantRecord, StoredGrant};
 pub use lease::{
-    AttemptEnding, CancelMark, ClaimResult, ClaimSlot, ClaimedLease, Completion, Failure, Lane, LeaseEnd, LeaseRecord,
-    LeaseRef, Release, Renewal, RenewedLease, SlotGrant,
+    AttemptEnding, CancelMark, ClaimResult, ClaimSlot, ClaimedLease, Completion, Failure, InstanceLease, Lane,
+    LeaseEnd, LeaseRecord, LeaseRef, Release, Renewal, RenewedLease, SlotGrant,
 };
 pub use limit::{Limit, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits, Rate};
 pub use operation::{Cancel, Discard, Effect, Retention};

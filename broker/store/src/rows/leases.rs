@@ -7,7 +7,7 @@ use crate::StoreResult;
 use crate::matching::assignment::{Candidate, QueuePosition};
 use crate::matching::restrictions::LaneRestriction;
 use crate::model::{
-    CancelMark, ClaimedLease, ColonyKey, GrantKey, Lane, LeaseEnd, LeaseRecord, LeaseRef, RenewedLease,
+    CancelMark, ClaimedLease, ColonyKey, GrantKey, InstanceLease, Lane, LeaseEnd, LeaseRecord, LeaseRef, RenewedLease,
 };
 
 /// Reads a waiting process from `process_id, priority_time_us, function`, `executor_names` and `requires` as text, `concurrency_key,
@@ -93,10 +93,15 @@ pub fn is_lane_empty(row: &dyn Columns) -> StoreResult<bool> {
     Ok(Fields::of_summary(row, "queue").number("is_lane_empty")? != 0)
 }
 
-/// Reads a lease's token from `process_id, attempt, executor`.
-pub fn lease_ref(row: &dyn Columns) -> StoreResult<LeaseRef> {
+/// Reads a lease and its run from `process_id, attempt, executor, instance, claimed_at_ms`.
+pub fn instance_lease(row: &dyn Columns) -> StoreResult<InstanceLease> {
     let (fields, process_id) = Fields::of_process(row, "leases")?;
-    Ok(LeaseRef { process_id, attempt: fields.small("attempt")?, executor: GrantKey(fields.number("executor")?) })
+    let executor = GrantKey(fields.number("executor")?);
+    Ok(InstanceLease {
+        lease: LeaseRef { process_id, attempt: fields.small("attempt")?, executor },
+        instance: fields.number("instance")?,
+        claimed_at_ms: fields.number("claimed_at_ms")?,
+    })
 }
 
 /// Reads a lane of the queue from `colony, executor_type`.

@@ -23,8 +23,8 @@ pub use executors::{announcement, executor, function_statistics};
 pub use explain::{bucket, explain, failure_summary, holders, wait_summary, waiting_sort, waiting_type};
 pub use grants::{grant_record, revoked_grant, revoked_grant_of_any, stored_grant};
 pub use leases::{
-    candidate, claim_place, claimed, is_handed_over, is_lane_empty, is_plain, lane, lease_end, lease_record, lease_ref,
-    moved, place, renewed, restriction,
+    candidate, claim_place, claimed, instance_lease, is_handed_over, is_lane_empty, is_plain, lane, lease_end,
+    lease_record, moved, place, renewed, restriction,
 };
 pub use limits::{limit, limit_record, limit_use};
 pub use pauses::pause;
