@@ -156,12 +156,26 @@ pub const CANCEL_GRACE_MS_MAX: i64 = 3_600_000;
 /// Time for which the id of a deleted process is kept after its spec's `submit_by`, in milliseconds: a submit that was
 /// let in at the last moment may still wait for its commit.
 pub const DELETED_KEPT_MS: i64 = 60_000;
-/// Finished processes that one statement deletes because their retention is over.
-pub const RETENTION_ROWS: i64 = 200;
+/// The fewest finished processes that a statement of retention reads. Each may have ten thousand log lines.
+pub const RETENTION_ROWS_MIN: i64 = 50;
+/// Finished processes that the first statement of retention reads.
+pub const RETENTION_ROWS_FIRST: i64 = 500;
+/// The most finished processes that a statement of retention reads.
+pub const RETENTION_ROWS_MAX: i64 = 5_000;
+/// The time that a statement of retention is to take: callers may wait for it.
+pub const RETENTION_STATEMENT: Duration = Duration::from_millis(40);
+/// The time after which retention turns to the next colony or state.
+pub const RETENTION_TURN: Duration = Duration::from_secs(1);
 /// The longest interval at which a broker searches for processes whose retention is over, in milliseconds.
 pub const RETENTION_LOOK_MS_MAX: i64 = 60_000;
-/// The pause between two statements of retention while there is more to delete, in milliseconds: no caller waits for it.
-pub const RETENTION_PAUSE_MS: i64 = 200;
+/// The part of the time that retention may spend on reading again what was kept: one in so many.
+pub const RETENTION_KEPT_SHARE: i64 = 100;
+/// Intervals between searches by which a process may outstay its retention before retention is said to lag.
+pub const RETENTION_LAG_LOOKS: i64 = 10;
+/// Processes past their retention that a colony's health reads, in each state.
+pub const RETENTION_HEALTH_ROWS: i64 = 1_000;
+/// The pause of retention after a failure.
+pub const RETENTION_PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Longest time that a watch waits for its client to read; then it ends.
 pub const WATCH_STALL_MAX: Duration = Duration::from_secs(60);
 /// Log lines that a watch reads at once.

@@ -8,7 +8,7 @@ use apiary_identity::{Digest, KeyPair, Role};
 use apiary_store::matching::hand_over::HandOver;
 use apiary_store::model::{
     AttemptEnding, Cancel, ClaimSlot, ClaimedLease, Completion, Discard, Failure, GrantKey, LeaseRef, NewProcess, Page,
-    Pause, ProcessFilter, ProcessState, Release, Renewal, Resubmission,
+    Pause, ProcessFilter, ProcessState, Release, Renewal, Resubmission, RetentionRange,
 };
 use apiary_tests::Backend;
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use self::calls::{Again, Call, Drawn, Token, calls};
 use crate::reference::{Got, Reference, Shown};
+use crate::retention::range;
 use crate::tenant::{ALL, Bee, KIND, NOW, Tenant, at, ends, signature};
 
 /// Number of calls in each case.
@@ -195,10 +196,18 @@ impl Run<'_> {
                 let effects = store.retry(colony, &ids, now_ms).await.unwrap();
                 prop_assert_eq!(effects, self.reference.retry(&ids, now_ms));
             }
-            Call::Delete(numbers, kept_ms) => {
-                let (ids, until_ms) = (process_ids(numbers), kept_ms.map(|kept_ms| now_ms - kept_ms));
-                let effects = store.delete(colony, &ids, until_ms).await.unwrap();
-                prop_assert_eq!(effects, self.reference.delete(&ids, until_ms));
+            Call::Delete(numbers) => {
+                let ids = process_ids(numbers);
+                let effects = store.delete(colony, &ids).await.unwrap();
+                prop_assert_eq!(effects, self.reference.delete(&ids));
+            }
+            Call::DeletePast(kept_ms) => {
+                for state in [ProcessState::Succeeded, ProcessState::Failed, ProcessState::DeadLetter] {
+                    let until_ms = now_ms - kept_ms;
+                    let range = RetentionRange { until_ms, now_ms, ..range(colony, state) };
+                    let result = store.delete_past(&range).await.unwrap().unwrap();
+                    prop_assert_eq!((result.read, result.deleted), self.reference.delete_past(state, until_ms, now_ms));
+                }
             }
             Call::Pause(what) => {
                 let by = "grace".to_owned();

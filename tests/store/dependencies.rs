@@ -21,11 +21,10 @@ on_each_store!(
     a_replacement_whose_broker_died_in_between_is_waited_for,
     what_is_there_already_takes_nobodys_place,
     a_replaced_parent_that_is_deleted_leaves_its_children_to_the_other,
-    retention_leaves_what_is_waited_for,
 );
 
 impl Tenant {
-    fn child(&self, parents: &[Uuid]) -> NewProcess {
+    pub(crate) fn child(&self, parents: &[Uuid]) -> NewProcess {
         NewProcess { parents: parents.to_vec(), ..self.process() }
     }
 
@@ -116,7 +115,7 @@ async fn what_is_waited_for_in_vain_is_cancelled_down_to_the_last(backend: Backe
         let child = tenant.submit(tenant.child(&[parent, other])).await;
         let grandchild = tenant.submit(tenant.child(&[child])).await;
         let effects = match is_deleted {
-            true => tenant.store.delete(colony, &[parent], None).await.unwrap(),
+            true => tenant.store.delete(colony, &[parent]).await.unwrap(),
             false => tenant.store.cancel(colony, &[parent], &cancellation(NOW), NOW).await.unwrap(),
         };
         assert_eq!(effects, [Effect::Changed]);
@@ -203,7 +202,7 @@ async fn a_parent_that_was_deleted_after_its_success_holds_nobody(backend: Backe
     let parent = tenant.submit(tenant.process()).await;
     let child = tenant.submit(tenant.child(&[parent])).await;
     tenant.succeed(&bee, parent).await;
-    assert_eq!(tenant.store.delete(tenant.colony.key, &[parent], None).await.unwrap(), [Effect::Changed]);
+    assert_eq!(tenant.store.delete(tenant.colony.key, &[parent]).await.unwrap(), [Effect::Changed]);
     assert_eq!(tenant.settle(None).await.freed, [child]);
 }
 
@@ -215,7 +214,7 @@ async fn what_waits_for_parents_is_cancelled_and_deleted_and_not_tried_now(backe
     assert_eq!(tenant.store.retry(colony, &[one], NOW).await.unwrap(), [Effect::HasParents]);
     assert_eq!(tenant.state(one).await, ProcessState::Blocked);
     assert_eq!(tenant.store.cancel(colony, &[one], &cancellation(NOW), NOW).await.unwrap(), [Effect::Changed]);
-    assert_eq!(tenant.store.delete(colony, &[other], None).await.unwrap(), [Effect::Changed]);
+    assert_eq!(tenant.store.delete(colony, &[other]).await.unwrap(), [Effect::Changed]);
     let bee = tenant.bee("bee").await;
     tenant.succeed(&bee, parent).await;
     let settled = tenant.settle(None).await;
@@ -324,27 +323,7 @@ async fn a_replaced_parent_that_is_deleted_leaves_its_children_to_the_other(back
     let bee = tenant.bee("bee").await;
     let (old, child, new) = replaced(&tenant, &bee).await;
     let new_id = tenant.submit(new).await;
-    assert_eq!(tenant.store.delete(tenant.colony.key, &[old], None).await.unwrap(), [Effect::Changed]);
+    assert_eq!(tenant.store.delete(tenant.colony.key, &[old]).await.unwrap(), [Effect::Changed]);
     assert_eq!(tenant.settle(None).await.replacements, [new_id]);
     assert_eq!(tenant.state(child).await, ProcessState::Blocked);
-}
-
-async fn retention_leaves_what_is_waited_for(backend: Backend) {
-    let tenant = Tenant::on(&backend).await;
-    let bee = tenant.bee("bee").await;
-    let mut failed = Vec::new();
-    for _ in 0..2 {
-        failed.push(tenant.submit(tenant.process()).await);
-        let mut failure = failure(tenant.claim_one(&bee, NOW).await);
-        failure.next = ProcessState::Failed;
-        tenant.store.fail(&[failure], NOW).await.unwrap();
-    }
-    let child = tenant.submit(tenant.child(&[failed[0]])).await;
-    let past = async || {
-        let found = tenant.store.past_retention(ProcessState::Failed, NOW, NOW, ALL).await.unwrap();
-        found.into_iter().map(|(_, process_id)| process_id).collect::<Vec<_>>()
-    };
-    assert_eq!(past().await, [failed[1]]);
-    tenant.store.cancel(tenant.colony.key, &[child], &cancellation(NOW), NOW).await.unwrap();
-    assert_eq!(past().await, failed);
 }

@@ -41,6 +41,7 @@ mod processes;
 mod recovery;
 mod reference;
 mod resubmissions;
+mod retention;
 mod revocations;
 mod schema;
 mod signatures;

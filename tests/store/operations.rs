@@ -25,8 +25,6 @@ on_each_store!(
     a_snoozing_process_comes_back_and_no_retry_is_spent,
     a_deleted_process_leaves_nothing_but_that_its_spec_was_here,
     a_deleted_spec_is_forgotten_when_it_cannot_be_submitted_any_more,
-    retention_takes_what_is_finished_and_old_and_nothing_else,
-    retention_leaves_what_was_redriven_meanwhile,
     only_the_last_hundred_attempts_are_shown,
 );
 
@@ -269,7 +267,7 @@ async fn what_another_is_to_replace_is_kept_for_it_until_that_never_comes(backen
     assert_eq!(tenant.store.redrive(colony, &[process_id], NOW).await.unwrap(), [Effect::Replaced]);
     let order = Discard { reason: "redriven".to_owned(), by: "grace".to_owned(), is_replaced: true };
     assert_eq!(tenant.store.discard(colony, &[process_id], &order, NOW).await.unwrap(), [Effect::Changed]);
-    assert_eq!(tenant.store.delete(colony, &[one_id], None).await.unwrap(), [Effect::Changed]);
+    assert_eq!(tenant.store.delete(colony, &[one_id]).await.unwrap(), [Effect::Changed]);
     tenant.store.cancel_replacement(colony, process_id, i64::MAX).await.unwrap();
     assert_eq!(replace(other).await, Effect::Replaced);
     assert_eq!(tenant.store.replace(colony, Uuid::now_v7(), other, NOW).await.unwrap(), Effect::Unknown);
@@ -308,11 +306,11 @@ async fn a_deleted_process_leaves_nothing_but_that_its_spec_was_here(backend: Ba
     let process_id = tenant.submit(process.clone()).await;
     let lease = tenant.claim_one(&bee, NOW).await;
     let ids = [process_id];
-    let running = tenant.store.delete(tenant.colony.key, &ids, None).await.unwrap();
+    let running = tenant.store.delete(tenant.colony.key, &ids).await.unwrap();
     assert_eq!(running, [Effect::WrongState(ProcessState::Running)]);
     tenant.store.complete(&[completion(lease, "{}")], NOW).await.unwrap();
-    assert_eq!(tenant.store.delete(tenant.colony.key, &ids, None).await.unwrap(), [Effect::Changed]);
-    assert_eq!(tenant.store.delete(tenant.colony.key, &ids, None).await.unwrap(), [Effect::Unknown]);
+    assert_eq!(tenant.store.delete(tenant.colony.key, &ids).await.unwrap(), [Effect::Changed]);
+    assert_eq!(tenant.store.delete(tenant.colony.key, &ids).await.unwrap(), [Effect::Unknown]);
     assert!(tenant.store.get_process(tenant.colony.key, process_id).await.unwrap().is_none());
     assert!(tenant.store.attempts(process_id).await.unwrap().is_empty());
     // Fails if any row is left.
@@ -335,7 +333,7 @@ async fn a_deleted_process_leaves_nothing_but_that_its_spec_was_here(backend: Ba
     tenant.submit(next).await;
     for process in [tenant.process(), blocked(&tenant)] {
         let id = tenant.submit(process).await;
-        assert_eq!(tenant.store.delete(tenant.colony.key, &[id], None).await.unwrap(), [Effect::Changed]);
+        assert_eq!(tenant.store.delete(tenant.colony.key, &[id]).await.unwrap(), [Effect::Changed]);
     }
 }
 
@@ -344,57 +342,11 @@ async fn a_deleted_spec_is_forgotten_when_it_cannot_be_submitted_any_more(backen
     let mut process = tenant.process();
     process.submit_by_ms = NOW + 1000;
     let process_id = tenant.submit(process.clone()).await;
-    tenant.store.delete(tenant.colony.key, &[process_id], None).await.unwrap();
+    tenant.store.delete(tenant.colony.key, &[process_id]).await.unwrap();
     assert_eq!(tenant.store.forget_deleted(NOW + 999, 10).await.unwrap(), 0);
     assert_eq!(tenant.store.forget_deleted(NOW + 1000, 10).await.unwrap(), 1);
     let answer = tenant.store.submit(&[process], NOW).await.unwrap();
     assert_eq!(answer, [SubmitResult::New { state: ProcessState::Waiting }]);
-}
-
-async fn retention_takes_what_is_finished_and_old_and_nothing_else(backend: Backend) {
-    let store = backend.open().await;
-    let (tenant, other) = (Tenant::in_store(&store, "meadow").await, Tenant::in_store(&store, "desert").await);
-    let mut finished = Vec::new();
-    for tenant in [&tenant, &other] {
-        let bee = tenant.bee("bee").await;
-        for state in [ProcessState::Succeeded, ProcessState::Failed, ProcessState::DeadLetter] {
-            finished.push((tenant.colony.key, tenant.submit(tenant.process()).await));
-            finish(tenant, &bee, state).await;
-        }
-    }
-    let mut keyed = tenant.process();
-    keyed.idempotency = Some(("key".to_owned(), NOW + 500));
-    let keyed = tenant.submit(keyed).await;
-    finish(&tenant, &tenant.bee("other").await, ProcessState::Succeeded).await;
-    tenant.submit(tenant.process()).await;
-    let past = async |until_ms, now_ms, limit| {
-        let mut past = store.past_retention(ProcessState::Succeeded, until_ms, now_ms, limit).await.unwrap();
-        past.sort_by_key(|(colony, process_id)| (colony.0, *process_id));
-        past
-    };
-    assert_eq!(past(NOW - 1, NOW, 10).await, []);
-    assert_eq!(past(NOW, NOW, 10).await, [finished[0], finished[3]], "a live key keeps its process");
-    assert_eq!(past(NOW, NOW, 1).await.len(), 1);
-    assert_eq!(past(NOW, NOW + 500, 10).await, [finished[0], (tenant.colony.key, keyed), finished[3]]);
-    let ids: Vec<Uuid> = finished[..2].iter().map(|(_, process_id)| *process_id).collect();
-    assert_eq!(store.delete(tenant.colony.key, &ids, Some(NOW)).await.unwrap(), [Effect::Changed; 2]);
-}
-
-async fn retention_leaves_what_was_redriven_meanwhile(backend: Backend) {
-    let tenant = Tenant::on(&backend).await;
-    let bee = tenant.bee("bee").await;
-    let process_id = tenant.submit(tenant.process()).await;
-    finish(&tenant, &bee, ProcessState::DeadLetter).await;
-    let past = tenant.store.past_retention(ProcessState::DeadLetter, NOW, NOW, 10).await.unwrap();
-    assert_eq!(past, [(tenant.colony.key, process_id)]);
-    tenant.store.redrive(tenant.colony.key, &[process_id], NOW + 1).await.unwrap();
-    let effects = tenant.store.delete(tenant.colony.key, &[process_id], Some(NOW)).await.unwrap();
-    assert_eq!(effects, [Effect::WrongState(ProcessState::Waiting)]);
-    let mut later = failure(tenant.claim_one(&bee, NOW + 2).await);
-    later.next = ProcessState::DeadLetter;
-    tenant.store.fail(&[later], NOW + 2).await.unwrap();
-    let effects = tenant.store.delete(tenant.colony.key, &[process_id], Some(NOW)).await.unwrap();
-    assert_eq!(effects, [Effect::WrongState(ProcessState::DeadLetter)], "it was finished anew");
 }
 
 async fn only_the_last_hundred_attempts_are_shown(backend: Backend) {

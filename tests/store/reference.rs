@@ -345,20 +345,33 @@ impl Reference {
         })
     }
 
-    pub(crate) fn delete(&mut self, ids: &[Uuid], finished_until_ms: Option<i64>) -> Vec<Effect> {
-        let effects = self.change(ids, |process| match (process.place, finished_until_ms) {
-            (Place::Lease { .. }, _) => false,
-            (Place::Finished(_), Some(until_ms)) => process.since_ms <= until_ms,
-            (_, until_ms) => until_ms.is_none(),
-        });
+    pub(crate) fn delete(&mut self, ids: &[Uuid]) -> Vec<Effect> {
+        let effects = self.change(ids, |process| !matches!(process.place, Place::Lease { .. }));
         for (id, _) in ids.iter().zip(&effects).filter(|(_, effect)| **effect == Effect::Changed) {
-            if let Some(process) = self.processes.remove(id) {
-                self.keys.retain(|_, (first, _)| first != id);
-                let state = process.state();
-                self.deleted.insert(*id, (process.spec, state));
-            }
+            self.remove(*id);
         }
         effects
+    }
+
+    /// Returns how many processes are past their retention, and how many of them left.
+    pub(crate) fn delete_past(&mut self, state: ProcessState, until_ms: i64, now_ms: i64) -> (i64, i64) {
+        let is_past = |process: &&Process| process.state() == state && process.since_ms <= until_ms;
+        let past: Vec<Uuid> = self.processes.values().filter(is_past).map(|process| process.spec.process_id).collect();
+        let has_key = |id: &Uuid| self.keys.values().any(|(first, ends_ms)| first == id && *ends_ms > now_ms);
+        let has_child = |id: &Uuid| self.processes.values().any(|process| process.parents.contains(id));
+        let free: Vec<Uuid> = past.iter().filter(|id| !has_key(id) && !has_child(id)).copied().collect();
+        for id in &free {
+            self.remove(*id);
+        }
+        (past.len() as i64, free.len() as i64)
+    }
+
+    fn remove(&mut self, id: Uuid) {
+        if let Some(process) = self.processes.remove(&id) {
+            self.keys.retain(|_, (first, _)| *first != id);
+            let state = process.state();
+            self.deleted.insert(id, (process.spec, state));
+        }
     }
 
     fn change(&mut self, ids: &[Uuid], mut change: impl FnMut(&mut Process) -> bool) -> Vec<Effect> {

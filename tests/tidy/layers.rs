@@ -83,9 +83,10 @@ fn each_layer_names_its_part_of_the_store() {
 }
 
 /// The engine's folders, the most general first: each uses only folders before it.
-const ENGINE: [&str; 17] = [
+const ENGINE: [&str; 18] = [
     "clock",
     "passes",
+    "retention",
     "presence",
     "explain",
     "schemas",

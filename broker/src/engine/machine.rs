@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::background;
-use super::background::Bulks;
+use super::background::{Bulks, Keeper};
 use super::clock::DatabaseClock;
 use super::colonies::get_health;
 use super::commit::committer::Committer;
@@ -37,6 +37,7 @@ use super::processes::operations::Operations;
 use super::processes::priority_time::Stamps;
 use super::processes::submit::{ResubmitFlush, SubmitFlush};
 use super::readiness::Probe;
+use super::retention::RetentionProgress;
 use super::schemas::catalogue::Catalogue;
 use crate::grant_cache::{GrantCache, UnderGrants};
 use crate::hearing::Hearing;
@@ -74,6 +75,7 @@ pub(crate) struct Engine {
     pub(super) attributes: Committer<AttributeFlush>,
     pub(super) stamps: Stamps,
     pub(super) unattended_after: Duration,
+    pub(super) retention: Arc<RetentionProgress>,
     pub(super) watches: Arc<Watches>,
     pub(super) lookup: LeaseLookup,
     pub(super) operations: Operations,
@@ -169,8 +171,11 @@ impl Engine {
         });
         let state = (store.clone(), clock.clone(), wakeups.clone(), lines.clone(), drain.clone());
         tasks.spawn("sweeps", drain.clone(), state, move |(store, clock, wakeups, lines, stop)| {
-            Box::pin(background::run(&**store, &**clock, wakeups, tuning.retention, lines, stop))
+            Box::pin(background::run(&**store, &**clock, wakeups, lines, stop))
         });
+        let retention = Arc::new(RetentionProgress::new(tuning.retention));
+        let keeper = Keeper::new(store.clone(), clock.clone(), retention.clone(), lines.clone());
+        tasks.spawn("retention", drain.clone(), (keeper, drain.clone()), |(keeper, stop)| Box::pin(keeper.run(stop)));
         let state = (store.clone(), clock.clone(), wakeups.clone(), lines.clone(), drain.clone());
         tasks.spawn("dependencies", drain.clone(), state, |(store, clock, wakeups, lines, stop)| {
             Box::pin(background::settle_dependencies(&**store, &**clock, wakeups, lines, stop))
@@ -221,6 +226,7 @@ impl Engine {
             catalogue,
             stamps: Stamps::default(),
             unattended_after: tuning.unattended_after,
+            retention,
             lookup,
             operations,
             lines,

@@ -18,6 +18,7 @@ mod pauses;
 mod presence;
 mod processes;
 mod readiness;
+mod retention;
 mod schemas;
 
 pub(crate) use bulks::start::BulkOrder;

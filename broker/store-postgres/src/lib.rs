@@ -21,6 +21,7 @@ mod options;
 mod pauses;
 mod plain;
 mod processes;
+mod retention;
 mod running;
 mod schema;
 mod session;

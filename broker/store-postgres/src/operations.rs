@@ -106,16 +106,9 @@ impl OperationStore for PostgresStore {
         change(self, colony, ids, checks::can_be_retried, statement).await
     }
 
-    async fn delete(
-        &self,
-        colony: ColonyKey,
-        ids: &[Uuid],
-        finished_until_ms: Option<i64>,
-    ) -> StoreResult<Vec<Effect>> {
-        let statement =
-            |ids: Vec<Uuid>| query(sql!("processes/delete.sql")).bind(colony.0).bind(ids).bind(finished_until_ms);
-        // With a retention time nothing is tried again: the process was redriven meanwhile, and the next sweep decides anew.
-        let fits = |known: &KnownState| finished_until_ms.is_none() && known.state != ProcessState::Running;
+    async fn delete(&self, colony: ColonyKey, ids: &[Uuid]) -> StoreResult<Vec<Effect>> {
+        let statement = |ids: Vec<Uuid>| query(sql!("processes/delete.sql")).bind(colony.0).bind(ids);
+        let fits = |known: &KnownState| known.state != ProcessState::Running;
         let effects = change(self, colony, ids, fits, statement).await?;
         if effects.contains(&Effect::Changed) {
             clean_up(self, ids).await;

@@ -16,6 +16,7 @@ mod limits;
 mod operations;
 mod pauses;
 mod processes;
+mod retention;
 mod running;
 mod schema;
 mod store;

@@ -139,17 +139,8 @@ impl OperationStore for SqliteStore {
         change.commit(ids).await
     }
 
-    async fn delete(
-        &self,
-        colony: ColonyKey,
-        ids: &[Uuid],
-        finished_until_ms: Option<i64>,
-    ) -> StoreResult<Vec<Effect>> {
-        // Checked again under the writer: since retention found it, the process may have been redriven and have finished anew.
-        let fits = |known: &KnownState| match finished_until_ms {
-            None => known.state != ProcessState::Running,
-            Some(until_ms) => known.state.is_finished() && known.since_ms <= until_ms,
-        };
+    async fn delete(&self, colony: ColonyKey, ids: &[Uuid]) -> StoreResult<Vec<Effect>> {
+        let fits = |known: &KnownState| known.state != ProcessState::Running;
         let Some(mut change) = Change::begin(self, colony, ids, fits).await? else { return Ok(Vec::new()) };
         if let Some(fit) = change.fit()? {
             let remember = query(sql!("processes/delete.sql")).bind(colony.0).bind(fit.clone());

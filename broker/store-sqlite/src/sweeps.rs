@@ -1,7 +1,7 @@
 //! Sweeps in SQLite.
 
 use apiary_database::{query, sql};
-use apiary_store::model::{ColonyKey, ExpiryBounds, Lane, LeaseRecord, ProcessState};
+use apiary_store::model::{ExpiryBounds, Lane, LeaseRecord};
 use apiary_store::rows::{self, Fields};
 use apiary_store::{StoreResult, SweepStore};
 use uuid::Uuid;
@@ -68,21 +68,6 @@ impl SweepStore for SqliteStore {
             write.commit().await?;
         }
         Ok(forgotten)
-    }
-
-    async fn past_retention(
-        &self,
-        state: ProcessState,
-        finished_until_ms: i64,
-        now_ms: i64,
-        limit: i64,
-    ) -> StoreResult<Vec<(ColonyKey, Uuid)>> {
-        let select = query(sql!("sweeps/past_retention.sql"))
-            .bind(state.as_str())
-            .bind(finished_until_ms)
-            .bind(now_ms)
-            .bind(limit.max(0));
-        read(&self.readers, select).await?.iter().map(|row| rows::of_colony(row)).collect()
     }
 
     async fn forget_deleted(&self, now_ms: i64, limit: i64) -> StoreResult<u64> {

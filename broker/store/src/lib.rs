@@ -19,7 +19,7 @@ pub mod signatures;
 
 pub use contract::{
     BrokerStore, BulkStore, ColonyStore, DependencyStore, ExecutorStore, ExplainStore, GrantStore, LeaseStore,
-    LimitStore, OperationStore, PauseStore, ProcessStore, RunningStore, Store, SweepStore,
+    LimitStore, OperationStore, PauseStore, ProcessStore, RetentionStore, RunningStore, Store, SweepStore,
 };
 pub use error::StoreError;
 

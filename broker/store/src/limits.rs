@@ -22,6 +22,8 @@ pub const CLAIM_PATTERNS_MAX: usize = 1000;
 pub const PAUSES_MAX: i64 = 1000;
 /// Limits of one colony.
 pub const LIMITS_MAX: i64 = 1000;
+/// Holds on the history of one colony.
+pub const RETENTION_HOLDS_MAX: i64 = 16;
 /// The greatest count, rate or burst of a limit.
 pub const LIMIT_COUNT_MAX: i32 = 1_000_000;
 /// The longest interval of a rate, in milliseconds: a day.

@@ -1,4 +1,4 @@
-//! Background work. One loop runs all sweeps, when the earliest of them is due; an idle broker asks
+//! Background work. One loop runs most sweeps, when the earliest of them is due; an idle broker asks
 //! the database a few times a minute.
 //!
 //! | sweep | moves | when |
@@ -10,7 +10,7 @@
 //! | [`keys`] | idempotency keys → forgotten | their retention is over |
 //! | [`settle_dependencies`] | children of processes that ended → freed, or cancelled | after each end; all of them every minute |
 //! | [`Bulks`] | processes of bulk actions | while there are some |
-//! | [`retention`] | finished and deleted processes → gone | their retention is over; every minute |
+//! | [`Keeper`] | finished and deleted processes → gone | their retention is over; every minute, and on and on while it lags |
 //! | [`buckets`] | buckets of rates → forgotten | they are full again |
 //! | [`keep_time`] | the broker's clock → the database's | every minute, where brokers share a database |
 
@@ -28,7 +28,6 @@ use std::time::Duration;
 
 use apiary_daemon::Throttle;
 use apiary_identity::Clock;
-use apiary_store::model::Retention;
 use apiary_store::{Store, StoreResult};
 use tokio_util::sync::CancellationToken;
 
@@ -36,10 +35,10 @@ use crate::engine::leases::revoked::give_back_revoked;
 use crate::engine::notify::wakeups::Wakeups;
 use crate::engine::passes::sweep;
 use crate::limits::{SWEEP_SLEEP_MAX, SWEEP_SLEEP_MIN};
-use retention::Keeper;
 
 pub(crate) use bulks::Bulks;
 pub(crate) use dependencies::settle_dependencies;
+pub(crate) use retention::Keeper;
 pub(crate) use timekeeping::keep_time;
 
 /// Runs the sweeps until `stop`.
@@ -47,18 +46,15 @@ pub(crate) async fn run(
     store: &dyn Store,
     clock: &dyn Clock,
     wakeups: &Wakeups,
-    retention: Retention,
     lines: &Throttle,
     stop: &CancellationToken,
 ) {
-    let mut keeper = Keeper::new(retention);
     loop {
         // A deadline noted from here on is not part of this round.
         wakeups.deadline().take();
         let swept = round(store, clock, wakeups, lines).await;
-        let kept = sweep("retention", keeper.sweep(store, clock, wakeups)).await;
-        let sleep = match swept.and_then(|next_ms| Ok(kept?.min(next_ms.unwrap_or(i64::MAX)))) {
-            Ok(next_ms) => until(Some(next_ms), clock.now_ms()),
+        let sleep = match swept {
+            Ok(next_ms) => until(next_ms, clock.now_ms()),
             Err(error) => {
                 let error = error.to_string();
                 if let Some(held_back) = lines.pass(&format!("sweep {error}")) {
@@ -134,7 +130,7 @@ mod tests {
         }
     }
 
-    async fn granted(store: &dyn Store) -> (Colony, GrantKey) {
+    pub(super) async fn granted(store: &dyn Store) -> (Colony, GrantKey) {
         let (key, user) = (KeyPair::generate(), KeyPair::generate());
         let colony = store.create_colony(&key.id(), "test", 0).await.unwrap();
         let grant = Grant {
@@ -153,7 +149,7 @@ mod tests {
         (colony, granted)
     }
 
-    fn process(colony: &Colony, submitter: GrantKey, key: i64) -> NewProcess {
+    pub(super) fn process(colony: &Colony, submitter: GrantKey, key: i64) -> NewProcess {
         NewProcess {
             process_id: Uuid::new_v4(),
             colony: colony.key,

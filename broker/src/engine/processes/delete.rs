@@ -23,7 +23,7 @@ impl Engine {
 impl Operations {
     /// Deletes processes, and sends the wake-ups.
     pub(crate) async fn delete(&self, colony: ColonyKey, process_ids: &[Uuid]) -> StoreResult<Vec<Effect>> {
-        let effects = self.store.delete(colony, process_ids, None).await?;
+        let effects = self.store.delete(colony, process_ids).await?;
         self.announce(colony, process_ids, &effects).await;
         Ok(effects)
     }

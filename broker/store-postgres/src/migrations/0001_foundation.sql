@@ -382,11 +382,29 @@ CREATE TABLE apiary.bulks (
 CREATE INDEX bulks_list ON apiary.bulks (colony, started_at_ms, bulk_id);
 CREATE INDEX bulks_open ON apiary.bulks (held_until_ms) WHERE state = 'running';
 
+-- Holds on a colony's history: nothing that finished at this time or later leaves by retention while the hold stands.
+CREATE TABLE apiary.retention_holds (
+    colony bigint NOT NULL,
+    from_ms bigint NOT NULL,
+    name text NOT NULL,
+    PRIMARY KEY (colony, name)
+);
+
 -- The row that is written when somebody asks whether a broker is ready and it committed nothing lately.
 CREATE TABLE apiary.readiness (
     proved_at_ms bigint NOT NULL,
     one integer PRIMARY KEY CHECK (one = 1)
 );
+
+-- Finished processes that must stay, whatever their age: why, and until when. A process of a live idempotency key, because a repeat is
+-- answered with it; and one that others wait for. Whatever else refers to processes belongs here.
+CREATE VIEW apiary.kept_processes AS
+    SELECT process_id, 'key' AS reason, expires_at_ms AS until_ms FROM apiary.idempotency_keys
+    UNION ALL
+    SELECT waited.parent, 'children', 9223372036854775807
+    FROM apiary.dependencies AS waited
+    -- Not a join, for which all that is blocked might be read.
+    WHERE (SELECT parents_left FROM apiary.blocked AS child WHERE child.process_id = waited.child) IS NOT NULL;
 
 -- Where every process is in its life.
 CREATE VIEW apiary.states AS

@@ -1,21 +1,21 @@
 -- Deletes processes that are not running, with everything that belongs to them, and stores a record of each spec. Returns the deleted
 -- ones.
--- $1 colony: bigint, $2 process_id: uuid[], $3 only those finished by then, in milliseconds: bigint (null for any).
+-- $1 colony: bigint, $2 process_id: uuid[].
 -- Race won: a process that is being claimed, unblocked or redriven is in none of the three tables as this statement sees them, and
 -- stays.
 WITH waiting AS (
     DELETE FROM apiary.queue
-    WHERE colony = $1 AND process_id = ANY ($2) AND $3::bigint IS NULL
+    WHERE colony = $1 AND process_id = ANY ($2)
     RETURNING process_id, 'waiting' AS state, NULL::uuid AS replaced_by
 ),
 set_aside AS (
     DELETE FROM apiary.blocked
-    WHERE colony = $1 AND process_id = ANY ($2) AND $3::bigint IS NULL
+    WHERE colony = $1 AND process_id = ANY ($2)
     RETURNING process_id, 'blocked' AS state, NULL::uuid AS replaced_by
 ),
 finished AS (
     DELETE FROM apiary.finished
-    WHERE colony = $1 AND process_id = ANY ($2) AND ($3::bigint IS NULL OR finished_at_ms <= $3)
+    WHERE colony = $1 AND process_id = ANY ($2)
     RETURNING process_id, state, replaced_by, result_signature
 ),
 gone AS (

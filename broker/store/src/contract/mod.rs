@@ -12,6 +12,7 @@ mod limits;
 mod operations;
 mod pauses;
 mod processes;
+mod retention;
 mod running;
 mod sweeps;
 
@@ -31,6 +32,7 @@ pub use limits::LimitStore;
 pub use operations::OperationStore;
 pub use pauses::PauseStore;
 pub use processes::ProcessStore;
+pub use retention::RetentionStore;
 pub use running::RunningStore;
 pub use sweeps::SweepStore;
 
@@ -59,6 +61,7 @@ pub trait Store:
     + OperationStore
     + PauseStore
     + ProcessStore
+    + RetentionStore
     + RunningStore
     + SweepStore
     + 'static

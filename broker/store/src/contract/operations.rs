@@ -51,12 +51,6 @@ pub trait OperationStore: Send + Sync {
     async fn retry(&self, colony: ColonyKey, process_ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>>;
 
     /// Deletes processes that are not running, with everything that belongs to them. Until its `submit_by_ms`, a deleted spec that is
-    /// submitted again is answered with the state in which it was deleted, and does not run. `finished_until_ms` is for retention: only
-    /// processes that finished at that time or before are deleted.
-    async fn delete(
-        &self,
-        colony: ColonyKey,
-        process_ids: &[Uuid],
-        finished_until_ms: Option<i64>,
-    ) -> StoreResult<Vec<Effect>>;
+    /// submitted again is answered with the state in which it was deleted, and does not run.
+    async fn delete(&self, colony: ColonyKey, process_ids: &[Uuid]) -> StoreResult<Vec<Effect>>;
 }

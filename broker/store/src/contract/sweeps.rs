@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::StoreResult;
-use crate::model::{ColonyKey, ExpiryBounds, Lane, LeaseRecord, ProcessState};
+use crate::model::{ExpiryBounds, Lane, LeaseRecord};
 
 /// Sweeps. Each handles at most `limit` rows; fewer than `limit` means that nothing more is due, or that another broker is handling it.
 #[async_trait::async_trait]
@@ -27,16 +27,6 @@ pub trait SweepStore: Send + Sync {
 
     /// Deletes idempotency keys whose retention is over, and returns their number.
     async fn forget_idempotency_keys(&self, now_ms: i64, limit: i64) -> StoreResult<u64>;
-
-    /// Returns processes of any colony that finished in this state at `finished_until_ms` or before. Leaves out those that others wait for,
-    /// and those whose idempotency key is live at `now_ms`. Changes nothing.
-    async fn past_retention(
-        &self,
-        state: ProcessState,
-        finished_until_ms: i64,
-        now_ms: i64,
-        limit: i64,
-    ) -> StoreResult<Vec<(ColonyKey, Uuid)>>;
 
     /// Deletes the records of deleted processes whose `submit_by_ms` is `now_ms` or before, and returns their number.
     async fn forget_deleted(&self, now_ms: i64, limit: i64) -> StoreResult<u64>;

@@ -13,6 +13,7 @@ mod operation;
 mod page;
 mod pause;
 mod process;
+mod retention;
 mod running;
 
 pub use bucket::Bucket;
@@ -32,7 +33,7 @@ pub use lease::{
     LeaseEnd, LeaseRecord, LeaseRef, Release, Renewal, RenewedLease, SlotGrant,
 };
 pub use limit::{Limit, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits, Rate};
-pub use operation::{Cancel, Discard, Effect, Retention};
+pub use operation::{Cancel, Discard, Effect};
 pub use page::cut_to_bytes;
 pub use page::{ExecutorCursor, GrantCursor, Page, ProcessCursor};
 pub use pause::{Pause, PauseKind, PauseTarget};
@@ -40,6 +41,7 @@ pub use process::{
     Attempt, NewProcess, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Resubmission, SpecRecord,
     SubmitResult,
 };
+pub use retention::{RangeResult, Retention, RetentionBacklog, RetentionHold, RetentionRange};
 pub use running::{
     AttachResult, Attribute, AttributeBatch, AttributeKind, CheckpointSize, LogBatch, LogCursor, LogFilter, LogLevel,
     LogLine, NewAttribute, NewLogLine, Report, ReportResult, StoredProgress,

@@ -24,32 +24,6 @@ pub struct Discard {
     pub is_replaced: bool,
 }
 
-/// Retention times of finished processes, in milliseconds; `None` for ever.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Retention {
-    /// The time for processes that succeeded.
-    pub succeeded_ms: Option<i64>,
-    /// The time for processes that failed.
-    pub failed_ms: Option<i64>,
-    /// The time for processes that were cancelled.
-    pub cancelled_ms: Option<i64>,
-    /// The time for dead letters.
-    pub dead_letters_ms: Option<i64>,
-}
-
-impl Retention {
-    /// Returns the states that are not kept for ever, each with its retention time.
-    pub fn of_states(self) -> impl Iterator<Item = (ProcessState, i64)> {
-        let kept = [
-            (ProcessState::Succeeded, self.succeeded_ms),
-            (ProcessState::Failed, self.failed_ms),
-            (ProcessState::Cancelled, self.cancelled_ms),
-            (ProcessState::DeadLetter, self.dead_letters_ms),
-        ];
-        kept.into_iter().filter_map(|(state, kept_ms)| Some((state, kept_ms?)))
-    }
-}
-
 /// The result of a change to one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {

@@ -12,6 +12,7 @@ mod leases;
 mod limits;
 mod pauses;
 mod processes;
+mod retention;
 mod running;
 mod signatures;
 
@@ -33,5 +34,6 @@ pub use processes::{
     KnownState, attempt, known_process, known_state, of_colony, of_colony_if_any, process_id, process_record,
     spec_record, summary,
 };
+pub use retention::{past_retention, range_result, retention_backlog, retention_hold, retention_hold_from};
 pub use running::{attribute, checkpoint, checkpoint_size, log_line, log_totals, reported, stored_progress};
 pub use signatures::{signature_batch, signed};

@@ -1,0 +1,15 @@
+-- What stays of the first finished processes of one colony and state, in the order of their ends. Returns one row: when the first finished
+-- that nothing keeps, how many of those there are, and how many each reason keeps.
+-- ?1 colony, ?2 state, ?3 finished after, ?4 finished by, in milliseconds, ?5 how many to read, ?6 now_ms.
+-- No race: it changes nothing.
+SELECT min(finished_at_ms) FILTER (WHERE reason IS NULL) AS first_ms, count(*) FILTER (WHERE reason IS NULL) AS free,
+       count(*) FILTER (WHERE reason = 'key') AS keys, count(*) FILTER (WHERE reason = 'children') AS children
+FROM (
+    SELECT finished_at_ms, (
+        SELECT reason FROM kept_processes AS kept WHERE kept.process_id = ended.process_id AND kept.until_ms > ?6 LIMIT 1
+    ) AS reason
+    FROM finished AS ended
+    WHERE colony = ?1 AND state = ?2 AND finished_at_ms > ?3 AND finished_at_ms <= ?4
+    ORDER BY finished_at_ms
+    LIMIT ?5
+)

@@ -1,0 +1,9 @@
+-- Sets a hold, or moves it forward; returns the time from which it holds. No row if the colony has as many as it may.
+-- ?1 colony, ?2 name, ?3 from, in milliseconds, ?4 at most.
+-- Race won: of two that move it, the later time stays. What finished before it may be gone, so it never moves back.
+INSERT INTO retention_holds AS hold (colony, name, from_ms)
+SELECT ?1, ?2, ?3
+WHERE EXISTS (SELECT 1 FROM retention_holds AS known WHERE known.colony = ?1 AND known.name = ?2)
+    OR (SELECT count(*) FROM retention_holds AS known WHERE known.colony = ?1) < ?4
+ON CONFLICT (colony, name) DO UPDATE SET from_ms = max(hold.from_ms, excluded.from_ms)
+RETURNING from_ms
