@@ -14,6 +14,7 @@ on_each_store!(
     what_needs_attention_is_listed,
     conditions_of_the_broker_itself_are_listed_until_they_end,
     what_ended_badly_is_told_until_it_is_redriven_or_given_up,
+    processes_that_outstay_their_retention_are_told_with_the_hold_that_keeps_them,
     work_that_waits_for_its_surroundings_is_told_with_the_cause_until_it_goes_on,
     a_grant_that_ends_soon_is_told_until_another_goes_on_in_its_place,
     of_many_grants_that_end_soon_the_first_are_told_and_the_others_counted,
@@ -98,6 +99,30 @@ async fn conditions_of_the_broker_itself_are_listed_until_they_end(colony: TestC
 
 async fn finding(reader: &Client, kind: &str) -> Option<v1::HealthFinding> {
     reader.get_health().await.unwrap().findings.into_iter().find(|finding| finding.kind == kind)
+}
+
+async fn processes_that_outstay_their_retention_are_told_with_the_hold_that_keeps_them(mut colony: TestColony) {
+    colony.retention.succeeded = Some(Duration::from_secs(1));
+    colony.stop().await;
+    let hold = "INSERT INTO retention_holds (colony, name, from_ms) SELECT key, 'archive', 0 FROM colonies";
+    colony.backend.execute(hold).await;
+    colony.start_again().await;
+    let (user, reader, bee) = (colony.user("ada").await, colony.reader().await, colony.executor("bee", "t").await);
+    for _ in 0..2 {
+        user.submit_json("t", "f", &()).await.unwrap();
+        let lease = colony.claim_one(&bee, "t").await;
+        bee.complete(&colony.success("bee", &lease, b"1")).await.unwrap();
+    }
+    assert_eq!(finding(&reader, "RETENTION_LAGS").await, None);
+    colony.backend.execute("UPDATE finished SET finished_at_ms = finished_at_ms - 3600000").await;
+    let found = finding(&reader, "RETENTION_LAGS").await.unwrap();
+    assert_eq!((found.subject.as_str(), found.count), ("archive", 2));
+    for words in ["2 processes are", "`succeeded`", "1h", "the hold `archive` keeps"] {
+        assert!(found.text.contains(words), "{words}: {}", found.text);
+    }
+    colony.backend.execute("DELETE FROM retention_holds").await;
+    eventually("they leave", async || finding(&reader, "RETENTION_LAGS").await.is_none().then_some(())).await;
+    assert_eq!(colony.backend.number("SELECT count(*) FROM finished").await, 0);
 }
 
 async fn what_ended_badly_is_told_until_it_is_redriven_or_given_up(colony: TestColony) {

@@ -49,6 +49,8 @@ pub(in crate::engine) struct Facts<'f> {
     pub(in crate::engine) troubles: &'f ColonyProblems,
     /// Waiting work that no present executor can take.
     pub(in crate::engine) unserved: Vec<Finding>,
+    /// Processes that outstay their retention.
+    pub(in crate::engine) lagging: Vec<Finding>,
     /// Grants that end soon.
     pub(in crate::engine) ending: Vec<Finding>,
     /// The age at which waiting work without a listening executor is reported.
@@ -89,6 +91,7 @@ pub(in crate::engine) fn findings(facts: Facts<'_>) -> Vec<Finding> {
             since_ms: Some(pause.since_ms),
         }
     }));
+    findings.extend(facts.lagging);
     findings.extend(facts.ending);
     for (executor_type, executor) in facts.executors {
         let quiet_ms = executor.heard_ms.map(|heard_ms| facts.now_ms.saturating_sub(heard_ms));

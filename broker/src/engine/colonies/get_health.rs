@@ -15,6 +15,7 @@ use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::colonies::findings::{Facts, Finding, NEWS_MS, findings, unattended, unserved};
 use crate::engine::colonies::grant_ends::{ending, grants_not_over};
+use crate::engine::colonies::retention_lag::lagging;
 use crate::engine::explain::Candidate;
 use crate::engine::presence::last_seen::LastSeenTable;
 use crate::engine::presence::roster::{ExecutorGrants, ExecutorView};
@@ -42,6 +43,7 @@ impl Engine {
             pauses: &self.store.list_pauses(colony.key).await?,
             troubles: &self.store.troubles(colony.key, now_ms.saturating_sub(NEWS_MS)).await?,
             unserved: self.unserved(colony, &waiting, &crowd, now_ms).await?,
+            lagging: lagging(&*self.store, &self.retention, colony.key, now_ms).await?,
             ending: ending(&grants_not_over(&*self.store, colony, now_ms).await?, now_ms),
             unattended_after_ms: millis(self.unattended_after),
             now_ms,

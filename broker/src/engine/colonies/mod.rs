@@ -6,4 +6,5 @@ pub(super) mod get;
 pub(super) mod get_guard;
 pub(super) mod get_health;
 pub(super) mod grant_ends;
+pub(super) mod retention_lag;
 pub(super) mod set_guard;
