@@ -1,4 +1,4 @@
-//! Whether other brokers' hints arrive, and how often their changes are looked for without one.
+//! Hints from other brokers: their state, and the interval at which changes are looked for without one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,12 +1,12 @@
 //! Reference implementation of a store, in memory and as simple as possible, to which both back-ends are compared.
 
+mod hand_over;
 mod resubmissions;
 mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use apiary_identity::Digest;
-use apiary_store::matching::hand_over::HandOver;
 use apiary_store::model::{
     Cancel, ClaimSlot, Discard, Effect, Failure, GrantKey, LeaseEnd, LeaseRef, NewProcess, ProcessState, Release,
     Renewal, SubmitResult,
@@ -197,29 +197,6 @@ impl Reference {
         let state = process.state();
         self.processes.insert(spec.process_id, process);
         SubmitResult::New { state }
-    }
-
-    pub(crate) fn submit_leased(
-        &mut self,
-        batch: &[NewProcess],
-        hand_over: &HandOver<'_>,
-        now_ms: i64,
-    ) -> (Vec<SubmitResult>, Vec<Got>) {
-        let is_empty = !self.processes.values().any(|process| process.state() == ProcessState::Waiting);
-        let is_open = is_empty && self.pauses.are_none();
-        let (mut answers, mut got) = (self.submit(batch, now_ms), Vec::new());
-        for (spec, answer) in batch.iter().zip(&mut answers) {
-            let process = self.processes.get_mut(&spec.process_id).filter(|_| is_open);
-            if let Some(taker) = hand_over.taker(spec.process_id)
-                && let Some(process) = process
-                && *answer == (SubmitResult::New { state: ProcessState::Waiting })
-            {
-                got.push((taker.slot, spec.process_id, 1, 0, process.lease(taker.executor, taker.lease_ms, now_ms)));
-                *answer = SubmitResult::New { state: ProcessState::Running };
-            }
-        }
-        got.sort();
-        (answers, got)
     }
 
     pub(crate) fn claim(&mut self, slots: &[ClaimSlot], now_ms: i64) -> Vec<Got> {

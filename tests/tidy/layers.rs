@@ -5,16 +5,27 @@ use crate::tree::{TextFile, under, words};
 
 /// The parts of the broker that each part may use. `Error` stands for the exports of `lib.rs`. Files of no part in this
 /// table are the wiring, which may use everything.
-const BROKER: [(&str, &[&str]); 7] = [
+const BROKER: [(&str, &[&str]); 8] = [
     ("limits", &[]),
     ("error", &["limits"]),
     // A permit proves that `auth` allowed a call: the engine requires it, but can neither make one nor check rights
     // itself.
     (
         "engine",
-        &["limits", "error", "Error", "auth::Permit", "auth::ServerPermit", "auth::Who", "auth::action", "grant_cache"],
+        &[
+            "limits",
+            "error",
+            "Error",
+            "auth::Permit",
+            "auth::ServerPermit",
+            "auth::Who",
+            "auth::action",
+            "grant_cache",
+            "hearing",
+        ],
     ),
-    ("grant_cache", &["limits", "Error"]),
+    ("grant_cache", &["limits", "Error", "hearing"]),
+    ("hearing", &["limits"]),
     ("auth", &["grant_cache", "limits", "error", "Error"]),
     ("rpc", &["auth", "engine", "limits", "error", "Error", "StartError"]),
     ("config", &["limits", "error", "Error", "StartError"]),

@@ -7,8 +7,8 @@ use apiary_identity::Clock;
 use apiary_store::limits::ATTEMPTS_MAX;
 use apiary_store::matching::hand_over::{HandOver, NewLease};
 use apiary_store::model::{
-    Attempt, ClaimedLease, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessState,
-    ProcessSummary, SubmitResult,
+    Attempt, ClaimSlot, ClaimedLease, ColonyKey, Lane, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord,
+    ProcessState, ProcessSummary, SubmitResult,
 };
 use apiary_store::{ProcessStore, StoreResult, checks, rows};
 use sqlx::sqlite::SqliteRow;
@@ -36,10 +36,13 @@ impl ProcessStore for SqliteStore {
     async fn submit_leased(
         &self,
         processes: &[NewProcess],
-        hand_over: &HandOver<'_>,
+        lane: &Lane,
+        slots: &[ClaimSlot],
         clock: &dyn Clock,
     ) -> StoreResult<(Vec<SubmitResult>, Vec<ClaimedLease>)> {
-        let submitted = submit(self, processes, clock.now_ms(), Manner::HandedOver(hand_over, clock)).await?;
+        let hand_over = HandOver::of(lane, slots, processes);
+        let manner = hand_over.as_ref().map_or(Manner::Plain, |hand_over| Manner::HandedOver(hand_over, clock));
+        let submitted = submit(self, processes, clock.now_ms(), manner).await?;
         Ok((submitted.answers, submitted.leased.into_iter().map(|lease| lease.claimed).collect()))
     }
 

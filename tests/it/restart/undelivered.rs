@@ -65,6 +65,7 @@ async fn no_process_waits_for_the_end_of_a_lease_that_nobody_heard_of(backend: B
         tokio::time::sleep(Duration::from_millis(random.random_range(50..400))).await;
         if number % 3 == 2 {
             parts.broker.signal(Signal::SIGSTOP);
+            // The broker's standstill.
             tokio::time::sleep(Duration::from_millis(500)).await;
             parts.broker.signal(Signal::SIGCONT);
         } else {

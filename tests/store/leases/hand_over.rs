@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use apiary_identity::Clock;
-use apiary_store::matching::hand_over::HandOver;
 use apiary_store::model::{
     ClaimSlot, ClaimedLease, Limit, LimitKind, LimitPolicy, LimitRecord, NewProcess, Pause, PauseKind, PauseTarget,
     ProcessState, SubmitResult,
@@ -32,9 +31,7 @@ async fn submit(
     processes: &[NewProcess],
     slots: &[ClaimSlot],
 ) -> (Vec<SubmitResult>, Vec<ClaimedLease>) {
-    let lane = tenant.lane();
-    let hand_over = HandOver::of(&lane, slots, processes).expect("a poll suits");
-    tenant.store.submit_leased(processes, &hand_over, &at(NOW)).await.unwrap()
+    tenant.store.submit_leased(processes, &tenant.lane(), slots, &at(NOW)).await.unwrap()
 }
 
 async fn new_work_goes_to_the_polls_that_wait_and_the_rest_into_the_queue(backend: Backend) {
@@ -145,7 +142,7 @@ async fn stand_against(tenant: &Tenant, bee: &Bee, case: &str) {
         "type" => pause(PauseKind::ExecutorType, KIND).await,
         "other type" => pause(PauseKind::ExecutorType, "elsewhere").await,
         "function" => pause(PauseKind::Function, "any").await,
-        "drain" => drop(store.drain_executor(colony, "bee", "ada", NOW).await.unwrap()),
+        "drain" => store.drain_executor(colony, "bee", "ada", NOW).await.unwrap(),
         "limit" => {
             let (kind, pattern) = (LimitKind::ExecutorType, KIND.to_owned());
             let limit = Limit { kind, pattern, running_max: Some(1), rate: None, policy: LimitPolicy::Queue };
@@ -160,8 +157,7 @@ async fn the_time_is_read_when_the_store_is_ready(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let bee = tenant.bee("bee").await;
     let (lane, slots, processes) = (tenant.lane(), [bee.slot(1)], [tenant.process()]);
-    let hand_over = HandOver::of(&lane, &slots, &processes).unwrap();
-    let (_, leased) = tenant.store.submit_leased(&processes, &hand_over, &at(NOW + 5000)).await.unwrap();
+    let (_, leased) = tenant.store.submit_leased(&processes, &lane, &slots, &at(NOW + 5000)).await.unwrap();
     assert_eq!((leased[0].claimed_at_ms, leased[0].expires_at_ms), (NOW + 5000, NOW + 5000 + LEASE_MS));
 }
 
@@ -215,9 +211,8 @@ async fn each_state_is_that_of_the_time_of_storing(backend: Backend) {
     let early = |seconds: i64| NewProcess { not_before_ms: Some(NOW + seconds * 1000 - 500), ..tenant.process() };
     let processes = [tenant.process(), early(1), early(2), early(3), early(9)];
     let (lane, slots) = (tenant.lane(), [bee.slot(9)]);
-    let hand_over = HandOver::of(&lane, &slots, &processes).unwrap();
     let clock = Ticking(AtomicI64::new(NOW));
-    let (answers, _) = tenant.store.submit_leased(&processes, &hand_over, &clock).await.unwrap();
+    let (answers, _) = tenant.store.submit_leased(&processes, &lane, &slots, &clock).await.unwrap();
     for (process, answer) in processes.iter().zip(answers) {
         assert_eq!(answer, SubmitResult::New { state: tenant.state(process.process_id).await });
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use apiary_identity::{Clock, Envelope, OnFailed, Spec};
 use apiary_store::limits::LIMIT_GRACE_MS;
-use apiary_store::matching::hand_over::HandOver;
 use apiary_store::model::{
     Colony, ColonyKey, Effect, Lane, LimitKind, Limits, NewProcess, Parent, ProcessState, Release, Resubmission,
     SubmitResult,
@@ -215,7 +214,7 @@ impl SubmitFlush {
             return self.store.submit_limited(processes, now_ms).await;
         }
         let answers = match self.reserve(processes) {
-            Some(reserved) => self.store_and_give(processes, reserved, now_ms).await?,
+            Some(reserved) => self.store_and_give(processes, reserved).await?,
             None => self.store.submit(processes, now_ms).await?,
         };
         Ok((answers, Vec::new()))
@@ -227,16 +226,9 @@ impl SubmitFlush {
         Reservation::of(&self.dispatcher, lane, processes.len())
     }
 
-    async fn store_and_give(
-        &self,
-        processes: &[NewProcess],
-        reserved: Reservation,
-        now_ms: i64,
-    ) -> StoreResult<Vec<SubmitResult>> {
-        let (mut answers, leased) = match HandOver::of(reserved.lane(), reserved.slots(), processes) {
-            Some(hand_over) => self.store.submit_leased(processes, &hand_over, &*self.clock).await?,
-            None => (self.store.submit(processes, now_ms).await?, Vec::new()),
-        };
+    async fn store_and_give(&self, processes: &[NewProcess], reserved: Reservation) -> StoreResult<Vec<SubmitResult>> {
+        let (lane, slots) = (reserved.lane(), reserved.slots());
+        let (mut answers, leased) = self.store.submit_leased(processes, lane, slots, &*self.clock).await?;
         let unheard = reserved.give(leased);
         if !unheard.is_empty() {
             let releases: Vec<Release> = unheard.iter().copied().map(Release::at_once).collect();

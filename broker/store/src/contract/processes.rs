@@ -4,10 +4,9 @@ use apiary_identity::Clock;
 use uuid::Uuid;
 
 use crate::StoreResult;
-use crate::matching::hand_over::HandOver;
 use crate::model::{
-    Attempt, ClaimedLease, ColonyKey, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord, ProcessSummary,
-    SubmitResult,
+    Attempt, ClaimSlot, ClaimedLease, ColonyKey, Lane, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord,
+    ProcessSummary, SubmitResult,
 };
 
 /// Processes: submission, lookup, lists and counts.
@@ -28,14 +27,15 @@ pub trait ProcessStore: Send + Sync {
         now_ms: i64,
     ) -> StoreResult<(Vec<SubmitResult>, Vec<(ColonyKey, Uuid)>)>;
 
-    /// Stores new processes like [`submit`](Self::submit), and leases in the same transaction those that `hand_over` has a taker for, as a
-    /// claim right after it would. If something waits in the lane, or a pause, drain, limit or revocation applies to it, nothing is leased.
-    /// Returns also the leases, in any order. The time is read from `clock` after the wait for a connection, so that no lease is shortened
-    /// by it.
+    /// Stores new processes like [`submit`](Self::submit), and leases those of this lane to these polls in the same transaction, as a claim
+    /// right after it would. If something waits in the lane, a process of it is not plain, or a pause, drain, limit or revocation applies to
+    /// it, nothing is leased. Returns also the leases, in any order. The time is read from `clock` after the wait for a connection, so that
+    /// no lease is shortened by it.
     async fn submit_leased(
         &self,
         processes: &[NewProcess],
-        hand_over: &HandOver<'_>,
+        lane: &Lane,
+        slots: &[ClaimSlot],
         clock: &dyn Clock,
     ) -> StoreResult<(Vec<SubmitResult>, Vec<ClaimedLease>)>;
 
