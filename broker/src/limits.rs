@@ -118,6 +118,8 @@ pub const BULKS_KEPT: i64 = 1000;
 pub const BULKS_LISTED_MAX: i64 = 100;
 /// The duration of a broker's hold on a bulk action, in milliseconds; if it dies, another broker takes the next step after it.
 pub const BULK_HOLD_MS: i64 = 10_000;
+/// Pages without a matching process that one step of a bulk action goes past.
+pub const BULK_EMPTY_PAGES_MAX: usize = 20;
 /// The pause between two steps of a bulk action, so that other calls get their turn.
 pub const BULK_PAUSE: Duration = Duration::from_millis(20);
 /// The pause after a step of a bulk action that failed.
@@ -219,6 +221,12 @@ pub const SWEEP_SLEEP_MIN: Duration = Duration::from_millis(20);
 pub const CLOCK_SYNC: Duration = Duration::from_secs(60);
 /// The interval between counts of the brokers that listen. A broker that comes in between greets the others.
 pub const PEERS_COUNT_INTERVAL: Duration = Duration::from_secs(10);
+/// The interval at which changes of the numbers of processes are added up, after commits.
+pub const COUNTS_FOLD_INTERVAL: Duration = Duration::from_secs(1);
+/// The least pause between two such statements, as a multiple of the time that the first of them took.
+pub const COUNTS_FOLD_REST: u32 = 20;
+/// Changes that one statement adds up.
+pub const COUNTS_FOLD_ROWS: i64 = 10_000;
 /// Time for which hints for other brokers are gathered.
 pub const NOTIFY_GATHER: Duration = Duration::from_millis(20);
 /// Longest time that a stopping broker waits for calls in progress.
@@ -300,7 +308,7 @@ pub const FUNCTIONS_MAX: i64 = 1000;
 /// Executor names that are listed with a function.
 pub const ANNOUNCERS_MAX: usize = 100;
 /// Finished processes that statistics are computed from, the last ones.
-pub const STATISTICS_PROCESSES_MAX: i64 = 100_000;
+pub const STATISTICS_PROCESSES_MAX: i64 = 2_000;
 /// The longest window of statistics, in milliseconds.
 pub const STATISTICS_WINDOW_MS_MAX: i64 = 30 * 24 * 3_600_000;
 /// The default window of statistics, in milliseconds.

@@ -51,7 +51,9 @@ impl Commits {
         }
     }
 
-    fn is_newer_than(&self, age_max: Duration) -> bool {
+    /// Returns true if something was committed within this time.
+    #[must_use]
+    pub fn is_newer_than(&self, age_max: Duration) -> bool {
         self.lock().committed.is_some_and(|at| at.elapsed() < age_max)
     }
 

@@ -68,15 +68,14 @@ fn spec(client: &Client, number: usize) -> Spec {
 
 async fn time_all(sheet: &Sheet, deployment: &Deployment, many: usize, state: &str) -> anyhow::Result<()> {
     let reader = deployment.member(Role::User).await?.client;
-    let waiting =
-        list(&reader, v1::ProcessFilter { states: vec![v1::ProcessState::Waiting.into()], ..Default::default() });
-    let newest = waiting.await?.processes.first().context("processes wait")?.process_id.parse()?;
+    let waiting = newest(&reader, v1::ProcessState::Waiting).await?;
+    let done = newest(&reader, v1::ProcessState::Succeeded).await?;
     sheet.add(Figure::new(
         format!("waiting, and as many finished{state}"),
         f64::from(u32::try_from(many)?),
         Unit::Count,
     ));
-    for (name, read) in reads(newest) {
+    for (name, read) in reads(&waiting, &done)? {
         let (p50_us, p99_us) = time(&reader, &read).await.with_context(|| name.to_owned())?;
         sheet.add(Figure::new(format!("{name}{state}, p50"), p50_us, Unit::Microseconds));
         let figure = Figure::new(format!("{name}{state}, p99"), p99_us, Unit::Microseconds);
@@ -85,14 +84,22 @@ async fn time_all(sheet: &Sheet, deployment: &Deployment, many: usize, state: &s
     Ok(())
 }
 
-fn reads(process_id: Uuid) -> Vec<(&'static str, Read)> {
+fn reads(waiting: &v1::Process, done: &v1::Process) -> anyhow::Result<Vec<(&'static str, Read)>> {
+    let process_id: Uuid = waiting.process_id.parse()?;
+    let filters = filters(&waiting.submitter, &done.executor);
     let mut reads: Vec<(&'static str, Read)> =
-        filters().into_iter().map(|(name, filter)| (name, listing(filter))).collect();
+        filters.into_iter().map(|(name, filter)| (name, listing(filter))).collect();
     reads.push((
         "counts of the colony",
         Box::new(|client| Box::pin(async move { client.get_colony().await.map(drop) })),
     ));
     reads.push(("health", Box::new(|client| Box::pin(async move { client.get_health().await.map(drop) }))));
+    reads.push((
+        "statistics of functions",
+        Box::new(|client| {
+            Box::pin(async move { client.list_functions(v1::ListFunctionsRequest::default()).await.map(drop) })
+        }),
+    ));
     reads.push((
         "explain the newest waiting",
         Box::new(move |client| Box::pin(async move { client.explain(process_id).await.map(drop) })),
@@ -101,13 +108,29 @@ fn reads(process_id: Uuid) -> Vec<(&'static str, Read)> {
         "get the newest waiting",
         Box::new(move |client| Box::pin(async move { client.get_process(process_id).await.map(drop) })),
     ));
-    reads
+    Ok(reads)
+}
+
+fn of_state(state: v1::ProcessState) -> v1::ProcessFilter {
+    v1::ProcessFilter { states: vec![state.into()], ..Default::default() }
+}
+
+/// Returns the newest process in a state, going past pages that have none.
+async fn newest(reader: &Client, state: v1::ProcessState) -> anyhow::Result<v1::Process> {
+    let mut request = v1::ListProcessesRequest { filter: Some(of_state(state)), ..Default::default() };
+    loop {
+        let page = reader.list_processes(request.clone()).await?;
+        if let Some(process) = page.processes.into_iter().next() {
+            return Ok(process);
+        }
+        anyhow::ensure!(!page.next_page_token.is_empty(), "no process is {}", state.as_str_name());
+        request.page_token = page.next_page_token;
+    }
 }
 
 /// Returns a filter of each kind, also of those that match few processes or none.
-fn filters() -> Vec<(&'static str, v1::ProcessFilter)> {
+fn filters(submitter: &str, executor: &str) -> Vec<(&'static str, v1::ProcessFilter)> {
     let none = v1::ProcessFilter::default;
-    let of_state = |state: v1::ProcessState| v1::ProcessFilter { states: vec![state.into()], ..none() };
     let labels = [(LABEL.0.to_owned(), LABEL.1.to_owned())].into_iter().collect();
     vec![
         ("list all", none()),
@@ -115,6 +138,12 @@ fn filters() -> Vec<(&'static str, v1::ProcessFilter)> {
         ("list succeeded", of_state(v1::ProcessState::Succeeded)),
         ("list failed: none", of_state(v1::ProcessState::Failed)),
         ("list running: none", of_state(v1::ProcessState::Running)),
+        (
+            "list waiting of a function: none",
+            v1::ProcessFilter { function: "absent".to_owned(), ..of_state(v1::ProcessState::Waiting) },
+        ),
+        ("list an executor", v1::ProcessFilter { executor: executor.to_owned(), ..none() }),
+        ("list a submitter", v1::ProcessFilter { submitter: submitter.to_owned(), ..none() }),
         ("list a type", v1::ProcessFilter { executor_type: BENCH.to_owned(), ..none() }),
         ("list a function: none", v1::ProcessFilter { function: "absent".to_owned(), ..none() }),
         ("list a label of 1 in 1000", v1::ProcessFilter { labels, ..none() }),

@@ -19,8 +19,9 @@ const POSTGRES_URL: &str = "APIARY_TEST_POSTGRES_URL";
 /// Connections of a store: many tests run at the same time on one server.
 const CONNECTIONS_MAX: u32 = 8;
 
-/// An empty database of a test.
-pub struct Backend(Database);
+/// An empty database of a test. Clones share it; it is removed with the last.
+#[derive(Clone)]
+pub struct Backend(Arc<Database>);
 
 enum Database {
     Sqlite { folder: TempDir },
@@ -38,7 +39,7 @@ pub enum Hold {
 impl Backend {
     /// Creates a SQLite file in a temporary folder.
     pub async fn sqlite() -> Self {
-        Self(Database::Sqlite { folder: tempfile::tempdir().expect("a temporary folder") })
+        Self(Arc::new(Database::Sqlite { folder: tempfile::tempdir().expect("a temporary folder") }))
     }
 
     /// Creates a database on the server of `cargo xtask test`.
@@ -50,12 +51,12 @@ impl Backend {
         // `template0`, because nothing ever connects to it, and `CREATE DATABASE` needs a template without connections.
         on_postgres(&admin_url, &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")).await;
         let url = with_database(&admin_url, &name);
-        Self(Database::Postgres { admin_url, name, url })
+        Self(Arc::new(Database::Postgres { admin_url, name, url }))
     }
 
     /// Returns `sqlite` or `postgres`.
     pub fn kind(&self) -> &'static str {
-        match &self.0 {
+        match &*self.0 {
             Database::Sqlite { .. } => "sqlite",
             Database::Postgres { .. } => "postgres",
         }
@@ -63,7 +64,7 @@ impl Backend {
 
     /// Returns the setting for a broker's configuration.
     pub fn store_config(&self) -> StoreConfig {
-        match &self.0 {
+        match &*self.0 {
             Database::Sqlite { .. } => StoreConfig::Sqlite { path: self.path() },
             Database::Postgres { url, .. } => StoreConfig::Postgres {
                 url: url.clone(),
@@ -76,7 +77,7 @@ impl Backend {
 
     /// Returns the URL, or the file's path, for a command line.
     pub fn url(&self) -> String {
-        match &self.0 {
+        match &*self.0 {
             Database::Sqlite { .. } => self.path().display().to_string(),
             Database::Postgres { url, .. } => url.clone(),
         }
@@ -91,7 +92,7 @@ impl Backend {
 
     /// Opens a store on this database without a migration.
     pub async fn open_as_it_is(&self) -> Arc<dyn Store> {
-        match &self.0 {
+        match &*self.0 {
             Database::Sqlite { .. } => Arc::new(SqliteStore::open(&self.path()).await.expect("the file opens")),
             Database::Postgres { url, .. } => {
                 let options = PostgresOptions { connections_max: CONNECTIONS_MAX, ..PostgresOptions::default() };
@@ -102,7 +103,7 @@ impl Backend {
 
     /// Runs SQL past every store, like an attacker in the database. Tables have the same names in both.
     pub async fn execute(&self, sql: &str) {
-        match &self.0 {
+        match &*self.0 {
             Database::Postgres { url, .. } => on_postgres(url, sql).await,
             Database::Sqlite { .. } => {
                 let mut connection = sqlite(&self.path()).await;
@@ -116,7 +117,7 @@ impl Backend {
     pub async fn alter_documents(&self, table: &str, column: &str, from: &str, to: &str) {
         let sql = format!("SELECT process_id, {column} FROM {table}");
         let select = AssertSqlSafe(sql.as_str());
-        let found: Result<Vec<(Uuid, Vec<u8>)>, _> = match &self.0 {
+        let found: Result<Vec<(Uuid, Vec<u8>)>, _> = match &*self.0 {
             Database::Postgres { url, .. } => sqlx::query_as(select).fetch_all(&mut postgres(url).await).await,
             Database::Sqlite { .. } => sqlx::query_as(select).fetch_all(&mut sqlite(&self.path()).await).await,
         };
@@ -137,7 +138,7 @@ impl Backend {
 
     /// Reads a number past every store.
     pub async fn number(&self, sql: &str) -> i64 {
-        let read = match &self.0 {
+        let read = match &*self.0 {
             Database::Postgres { url, .. } => {
                 sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut postgres(url).await).await
             }
@@ -150,7 +151,7 @@ impl Backend {
 
     /// Begins a transaction past every store with this SQL, as another broker would, and leaves it open.
     pub async fn hold(&self, sql: &str) -> Hold {
-        match &self.0 {
+        match &*self.0 {
             Database::Postgres { url, .. } => {
                 let mut connection = postgres(url).await;
                 connection.execute(AssertSqlSafe(sql)).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
@@ -167,7 +168,7 @@ impl Backend {
     /// Cuts every connection to a Postgres database, as a fail-over or restart does. Does nothing for SQLite, which has
     /// none.
     pub async fn cut_connections(&self) {
-        if let Database::Postgres { admin_url, name, .. } = &self.0 {
+        if let Database::Postgres { admin_url, name, .. } = &*self.0 {
             let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
             on_postgres(admin_url, &cut).await;
         }
@@ -178,7 +179,7 @@ impl Backend {
     /// # Panics
     /// For Postgres, which has no file.
     pub fn path(&self) -> PathBuf {
-        match &self.0 {
+        match &*self.0 {
             Database::Sqlite { folder } => folder.path().join("apiary.db"),
             Database::Postgres { .. } => panic!("Postgres has no file"),
         }
@@ -204,9 +205,9 @@ impl Hold {
     }
 }
 
-impl Drop for Backend {
+impl Drop for Database {
     fn drop(&mut self) {
-        let Database::Postgres { admin_url, name, .. } = &self.0 else { return };
+        let Self::Postgres { admin_url, name, .. } = self else { return };
         let (admin_url, remove) = (admin_url.clone(), format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         // A thread with a runtime of its own: the test's runtime may be shutting down, also after a panic.
         let removal = std::thread::spawn(move || {

@@ -115,6 +115,7 @@ fn bulk(tenant: &Tenant) -> Bulk {
         by: "grace".to_owned(),
         state: BulkState::Running,
         matched: 1000,
+        more_may_match: true,
         changed: 0,
         skipped: 0,
         started_at_ms: NOW,

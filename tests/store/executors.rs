@@ -318,6 +318,7 @@ async fn functions_are_counted_with_their_waits_and_runs(backend: Backend) {
         succeeded: 2,
         wait_ms: spread(100, 200, 300),
         run_ms: spread(10, 30, 50),
+        is_cut: false,
     };
     let unclaimed = FunctionStatistics {
         executor_type: KIND.to_owned(),
@@ -326,9 +327,14 @@ async fn functions_are_counted_with_their_waits_and_runs(backend: Backend) {
         succeeded: 0,
         wait_ms: MinMeanMax::default(),
         run_ms: MinMeanMax::default(),
+        is_cut: false,
     };
     assert_eq!(statistics(None, NOW, ALL).await, [unclaimed.clone(), claimed]);
-    assert_eq!(statistics(Some(KIND), NOW, 1).await, [unclaimed], "of the last one");
+    assert_eq!(
+        statistics(Some(KIND), NOW, 1).await,
+        [FunctionStatistics { is_cut: true, ..unclaimed }],
+        "of the last one"
+    );
     assert!(statistics(Some("another"), NOW, ALL).await.is_empty(), "it waits");
     assert!(statistics(None, NOW + 2000, ALL).await.is_empty());
 }

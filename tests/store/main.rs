@@ -1,19 +1,23 @@
 //! The store contract: every law of `broker/store/src/contract/mod.rs`, on each back-end.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a call that fails must fail its test")]
 
-/// Runs each named test, an `async fn(Backend)`, on a SQLite file and on a Postgres database of its own.
+/// Runs each named test, an `async fn(Backend)`, on a SQLite file and on a Postgres database of its own, and then checks the counters.
 macro_rules! on_each_store {
     ($($name:ident),+ $(,)?) => {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                super::$name(apiary_tests::Backend::sqlite().await).await;
+                let backend = apiary_tests::Backend::sqlite().await;
+                super::$name(backend.clone()).await;
+                crate::counts::check(&backend).await;
             })+
         }
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                super::$name(apiary_tests::Backend::postgres().await).await;
+                let backend = apiary_tests::Backend::postgres().await;
+                super::$name(backend.clone()).await;
+                crate::counts::check(&backend).await;
             })+
         }
     };
@@ -24,6 +28,7 @@ mod brokers;
 mod bulks;
 mod cancellation;
 mod colonies;
+mod counts;
 mod crowds;
 mod dependencies;
 mod executors;

@@ -101,7 +101,7 @@ async fn broken_labels_and_names_are_named(backend: Backend) {
         let page = Page { size: ALL, after: None };
         // Either no label matches, or the error names the row; a wrong match or a panic would be a fault.
         match tenant.store.list_processes(tenant.colony.key, &filter, page).await {
-            Ok(found) => assert!(found.is_empty(), "{found:?}"),
+            Ok(found) => assert!(found.processes.is_empty(), "{found:?}"),
             Err(error) => assert!(matches!(error, StoreError::Corrupt(_)), "{error}"),
         }
     }

@@ -151,7 +151,7 @@ impl Tenant {
     pub(crate) async fn list(&self, filter: &ProcessFilter) -> Vec<Uuid> {
         let page = Page { size: ALL, after: None };
         let found = self.store.list_processes(self.colony.key, filter, page).await.unwrap();
-        found.into_iter().map(|process| process.process_id).collect()
+        found.processes.into_iter().map(|process| process.process_id).collect()
     }
 }
 

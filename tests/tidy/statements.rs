@@ -9,7 +9,7 @@ const POSTGRES: &str = "broker/store-postgres/src/";
 const SQLITE: &str = "broker/store-sqlite/src/";
 
 /// Statements that only one of the databases needs, with the reason. A folder's name stands for all its files.
-const ONLY_ONE: [(&str, &str); 12] = [
+const ONLY_ONE: [(&str, &str); 14] = [
     ("brokers/", "brokers share a Postgres and its clock, and tell each other; a SQLite file has one broker"),
     ("connections/", "how a connection is prepared, and what a database says of itself, is each database's own"),
     ("migrations/", "the tables are each database's own"),
@@ -18,10 +18,12 @@ const ONLY_ONE: [(&str, &str); 12] = [
     ("leases/claim_plain.sql", "a round trip to Postgres costs more than a statement; SQLite has none to spare"),
     ("limits/lock.sql", "brokers that share a Postgres count limits one after the other; SQLite has one writer"),
     ("pauses/lock.sql", "brokers that share a Postgres end pauses one after the other; SQLite has one writer"),
+    ("processes/bound_labels.sql", "only Postgres has an index of labels"),
     ("processes/delete_attempts.sql", "in SQLite nothing changes while a statement waits: it has one writer"),
     ("retention/lock.sql", "brokers that share a Postgres delete one at a time, and holds wait; SQLite has one writer"),
     ("retention/try_lock.sql", "brokers that share a Postgres delete one at a time; SQLite has one writer"),
-    ("processes/list_by_state.sql", "Postgres's planner knows by itself which states few processes are in"),
+    ("processes/list_by_labels.sql", "only Postgres has an index of labels"),
+    ("sweeps/fold_counts.sql", "many connections to Postgres count at once; SQLite has one writer, which adds at once"),
 ];
 
 #[test]

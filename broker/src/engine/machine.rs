@@ -122,6 +122,9 @@ impl Engine {
             tasks.spawn("database clock", drain.clone(), state, |(clock, store, stop)| {
                 Box::pin(background::keep_time(clock, &**store, stop))
             });
+            tasks.spawn("counts of processes", drain.clone(), (store.clone(), drain.clone()), |(store, stop)| {
+                Box::pin(background::fold_counts(&**store, stop))
+            });
         }
         let watches = Arc::new(Watches::new(clock.clone()));
         let waiting = Arc::new(Waiting { dispatcher: dispatcher.clone(), watches: watches.clone() });

@@ -21,6 +21,7 @@ mod readiness;
 mod retention;
 mod schemas;
 
+pub(crate) use apiary_store::model::ProcessPage;
 pub(crate) use bulks::start::BulkOrder;
 pub(crate) use colonies::findings::Finding;
 pub(crate) use executors::explain::ExecutorExplanation;
@@ -39,7 +40,6 @@ pub(crate) use presence::state::{Presence, PresenceTimes};
 pub(crate) use processes::r#await::AwaitResult;
 pub(crate) use processes::explain::Explanation;
 pub(crate) use processes::get::ProcessDetail;
-pub(crate) use processes::list::ProcessPage;
 pub(crate) use processes::list_logs::{LogOrder, LogPage};
 pub(crate) use processes::redrive::Replacement;
 pub(crate) use processes::submit::SubmitOutcome;

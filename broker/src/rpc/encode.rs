@@ -130,6 +130,7 @@ pub(super) fn bulk(bulk: Bulk) -> pb::Bulk {
         by: bulk.by,
         state: bulk.state.as_str().to_owned(),
         matched: bulk.matched,
+        more_may_match: bulk.more_may_match,
         changed: bulk.changed,
         skipped: bulk.skipped,
         started_at_ms: bulk.started_at_ms,

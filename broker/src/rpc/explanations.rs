@@ -13,6 +13,7 @@ pub(super) fn explanation(explanation: Explanation) -> pb::ExplainResponse {
         reasons: explanation.reasons.into_iter().map(reason).collect(),
         queue_position: explanation.queue_position.unwrap_or(0),
         estimated_wait_ms: explanation.estimated_wait_ms.unwrap_or(-1),
+        is_least: explanation.is_least,
     }
 }
 

@@ -1,7 +1,10 @@
 //! Reasons why work waits, in Postgres.
 
 use apiary_database::{query, sql};
-use apiary_store::limits::{HEALTH_CAUSES_MAX, HEALTH_COUNT_MAX, HEALTH_LANES_MAX, HEALTH_ROWS_MAX, HEALTH_WAITS_MAX};
+use apiary_store::limits::{
+    EXPLAIN_AHEAD_MAX, EXPLAIN_RUNS_MAX, HEALTH_CAUSES_MAX, HEALTH_COUNT_MAX, HEALTH_LANES_MAX, HEALTH_ROWS_MAX,
+    HEALTH_WAITS_MAX,
+};
 use apiary_store::model::{
     Colony, ColonyKey, ColonyProblems, ExplainRecord, Lane, LimitHolders, LimitKind, ProcessState, WaitingGroup,
     WaitingType,
@@ -14,7 +17,12 @@ use crate::{PostgresStore, dependencies};
 #[async_trait::async_trait]
 impl ExplainStore for PostgresStore {
     async fn explain(&self, colony: ColonyKey, process_id: Uuid, since_ms: i64) -> StoreResult<Option<ExplainRecord>> {
-        let select = query(sql!("processes/explain.sql")).bind(colony.0).bind(process_id).bind(since_ms);
+        let select = query(sql!("processes/explain.sql"))
+            .bind(colony.0)
+            .bind(process_id)
+            .bind(since_ms)
+            .bind(EXPLAIN_AHEAD_MAX + 1)
+            .bind(EXPLAIN_RUNS_MAX);
         let mut session = self.session().await?;
         let Some(row) = session.row(select).await? else { return Ok(None) };
         let mut record = rows::explain(&row)?;

@@ -16,6 +16,7 @@ mod grants;
 mod leases;
 mod limits;
 mod listener;
+mod lists;
 mod operations;
 mod options;
 mod pauses;

@@ -2,23 +2,23 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use apiary_database::{Sql, query, sql};
+use apiary_database::{query, sql};
 use apiary_identity::Clock;
 use apiary_store::limits::ATTEMPTS_MAX;
 use apiary_store::matching::hand_over::HandOver;
 use apiary_store::matching::overflow;
 use apiary_store::matching::restrictions::grants_of;
 use apiary_store::model::{
-    Attempt, ClaimSlot, ClaimedLease, ColonyKey, Lane, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord,
-    ProcessState, ProcessSummary, SubmitResult,
+    Attempt, ClaimSlot, ClaimedLease, ColonyKey, Lane, NewProcess, Page, ProcessCount, ProcessCursor, ProcessFilter,
+    ProcessPage, ProcessRecord, ProcessState, ProcessSummary, SubmitResult,
 };
 use apiary_store::signatures::{BatchCache, pack};
 use apiary_store::{ProcessStore, StoreError, StoreResult, checks, documents, rows};
 use uuid::Uuid;
 
 use crate::fault::{Conflicts, Fault};
-use crate::session::{Session, Statement};
-use crate::{PostgresStore, column, limits, signatures};
+use crate::session::Session;
+use crate::{PostgresStore, column, limits, lists, signatures};
 
 #[async_trait::async_trait]
 impl ProcessStore for PostgresStore {
@@ -80,28 +80,12 @@ impl ProcessStore for PostgresStore {
         colony: ColonyKey,
         filter: &ProcessFilter,
         page: Page<ProcessCursor>,
-    ) -> StoreResult<Vec<ProcessSummary>> {
-        // Planned anew for each call (not `persistent`), because the best plan depends on the filter. In a transaction, so
-        // that a pooler gives the plan and the call to the same server connection.
-        let select = filtered(sql!("processes/list.sql"), colony, filter)
-            // Without a cursor, after the last of all imaginable rows.
-            .bind(page.after.map_or(i64::MAX, |cursor| cursor.submitted_at_ms))
-            .bind(page.after.map_or(Uuid::max(), |cursor| cursor.process_id))
-            .bind(page.size.max(0));
-        let mut session = self.session().await?;
-        session.begin().await?;
-        let found = session.rows(select).await?;
-        session.commit().await?;
-        found.iter().map(|row| rows::summary(row)).collect()
+    ) -> StoreResult<ProcessPage> {
+        lists::list_processes(self, colony, filter, page).await
     }
 
-    async fn count_processes(&self, colony: ColonyKey, filter: &ProcessFilter) -> StoreResult<i64> {
-        let select = filtered(sql!("processes/count.sql"), colony, filter);
-        let mut session = self.session().await?;
-        session.begin().await?;
-        let found = session.row(select).await?;
-        session.commit().await?;
-        found.map_or(Ok(0), |row| rows::count(&row))
+    async fn count_processes(&self, colony: ColonyKey, filter: &ProcessFilter) -> StoreResult<ProcessCount> {
+        lists::count_processes(self, colony, filter).await
     }
 }
 
@@ -300,20 +284,4 @@ async fn known(
     let found = store.session().await?.rows(select).await?;
     let known = found.iter().map(|row| rows::known_process(row)).collect::<StoreResult<Vec<_>>>()?;
     Ok(known.into_iter().filter_map(|(process_id, answer)| answer.map(|answer| (process_id, answer))))
-}
-
-/// Returns a statement with the parameters of a filter, $1 to $9. Its plan is made anew for each call.
-fn filtered<'q>(statement: Sql, colony: ColonyKey, filter: &'q ProcessFilter) -> Statement<'q> {
-    let states = (!filter.states.is_empty()).then(|| column(&filter.states, |state: &ProcessState| state.as_str()));
-    query(statement)
-        .bind(colony.0)
-        .bind(states)
-        .bind(filter.executor_type.as_deref())
-        .bind(filter.function.as_deref())
-        .bind(checks::json_if_any(&filter.labels, filter.labels.is_empty()))
-        .bind(filter.submitter.as_deref())
-        .bind(filter.executor.as_deref())
-        .bind(filter.submitted_from_ms)
-        .bind(filter.submitted_until_ms)
-        .persistent(false)
 }

@@ -1,6 +1,7 @@
 //! Sweeps in Postgres.
 
 use apiary_database::{Sql, query, sql};
+use apiary_store::limits::{COUNT_CHANGES_AGE_MAX, COUNT_CHANGES_MAX};
 use apiary_store::model::{ExpiryBounds, Lane, LeaseRecord};
 use apiary_store::{StoreResult, SweepStore, rows};
 use uuid::Uuid;
@@ -66,6 +67,19 @@ impl SweepStore for PostgresStore {
             let delete = query(sql!("sweeps/forget_buckets.sql")).bind(now_ms).bind(limit.max(0));
             self.session().await?.changed(delete).await
         })
+    }
+
+    async fn fold_counts(&self, limit: i64) -> StoreResult<u64> {
+        // Whoever changed nothing has nothing to fold: an idle broker stays quiet.
+        if !self.pool.commits().is_newer_than(COUNT_CHANGES_AGE_MAX) {
+            return Ok(0);
+        }
+        let folded = until_settled!(async {
+            let fold = query(sql!("sweeps/fold_counts.sql")).bind(COUNT_CHANGES_MAX).bind(limit.max(0));
+            self.session().await?.changes(fold).await
+        })?;
+        let count = folded.first().map_or(Ok(0), |row| rows::count(row))?;
+        Ok(u64::try_from(count).unwrap_or(0))
     }
 
     async fn next_deadline_ms(&self) -> StoreResult<Option<i64>> {

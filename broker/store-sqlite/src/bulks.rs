@@ -19,6 +19,7 @@ impl BulkStore for SqliteStore {
             .bind(checks::storable(&bulk.reason).into_owned())
             .bind(&bulk.by)
             .bind(bulk.matched)
+            .bind(i64::from(bulk.more_may_match))
             .bind(bulk.started_at_ms)
             .bind(running_max);
         let forget = query(sql!("bulks/forget.sql")).bind(bulk.colony.0).bind(kept_min);

@@ -1,7 +1,10 @@
 //! Reasons why work waits, in SQLite.
 
 use apiary_database::{query, sql};
-use apiary_store::limits::{HEALTH_CAUSES_MAX, HEALTH_COUNT_MAX, HEALTH_LANES_MAX, HEALTH_ROWS_MAX, HEALTH_WAITS_MAX};
+use apiary_store::limits::{
+    EXPLAIN_AHEAD_MAX, EXPLAIN_RUNS_MAX, HEALTH_CAUSES_MAX, HEALTH_COUNT_MAX, HEALTH_LANES_MAX, HEALTH_ROWS_MAX,
+    HEALTH_WAITS_MAX,
+};
 use apiary_store::model::{
     Colony, ColonyKey, ColonyProblems, ExplainRecord, Lane, LimitHolders, LimitKind, ProcessState, WaitingGroup,
     WaitingType,
@@ -15,7 +18,12 @@ use crate::{SqliteStore, dependencies};
 #[async_trait::async_trait]
 impl ExplainStore for SqliteStore {
     async fn explain(&self, colony: ColonyKey, process_id: Uuid, since_ms: i64) -> StoreResult<Option<ExplainRecord>> {
-        let select = query(sql!("processes/explain.sql")).bind(colony.0).bind(process_id).bind(since_ms);
+        let select = query(sql!("processes/explain.sql"))
+            .bind(colony.0)
+            .bind(process_id)
+            .bind(since_ms)
+            .bind(EXPLAIN_AHEAD_MAX + 1)
+            .bind(EXPLAIN_RUNS_MAX);
         let found = read(&self.readers, select).await?;
         let Some(row) = found.first() else { return Ok(None) };
         let mut record = rows::explain(row)?;

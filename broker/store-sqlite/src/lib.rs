@@ -13,6 +13,7 @@ mod file;
 mod grants;
 mod leases;
 mod limits;
+mod lists;
 mod operations;
 mod pauses;
 mod processes;

@@ -2,21 +2,21 @@
 
 use std::collections::{HashMap, HashSet};
 
-use apiary_database::{Sql, query, sql};
+use apiary_database::{query, sql};
 use apiary_identity::Clock;
 use apiary_store::limits::ATTEMPTS_MAX;
 use apiary_store::matching::hand_over::{HandOver, NewLease};
 use apiary_store::model::{
-    Attempt, ClaimSlot, ClaimedLease, ColonyKey, Lane, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord,
-    ProcessState, ProcessSummary, SubmitResult,
+    Attempt, ClaimSlot, ClaimedLease, ColonyKey, Lane, NewProcess, Page, ProcessCount, ProcessCursor, ProcessFilter,
+    ProcessPage, ProcessRecord, ProcessState, ProcessSummary, SubmitResult,
 };
 use apiary_store::{ProcessStore, StoreResult, checks, rows};
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use crate::batch::{Documents, KnownItem, ProcessItem, ids, list as json_list};
-use crate::transaction::{Statement, Write, read};
-use crate::{SqliteStore, leases, limits};
+use crate::transaction::{Write, read};
+use crate::{SqliteStore, leases, limits, lists};
 
 #[async_trait::async_trait]
 impl ProcessStore for SqliteStore {
@@ -80,22 +80,12 @@ impl ProcessStore for SqliteStore {
         colony: ColonyKey,
         filter: &ProcessFilter,
         page: Page<ProcessCursor>,
-    ) -> StoreResult<Vec<ProcessSummary>> {
-        // SQLite keeps one plan for all filters, so there are two statements. The plan by state suits states with few rows; succeeded
-        // processes are the bulk, and are better read in the order of the list.
-        let has_few = !filter.states.is_empty() && !filter.states.contains(&ProcessState::Succeeded);
-        let statement = if has_few { sql!("processes/list_by_state.sql") } else { sql!("processes/list.sql") };
-        let select = filtered(statement, colony, filter)
-            // Without a cursor, after the last of all imaginable rows.
-            .bind(page.after.map_or(i64::MAX, |cursor| cursor.submitted_at_ms))
-            .bind(page.after.map_or(Uuid::max(), |cursor| cursor.process_id))
-            .bind(page.size.max(0));
-        read(&self.readers, select).await?.iter().map(|row| rows::summary(row)).collect()
+    ) -> StoreResult<ProcessPage> {
+        lists::list_processes(self, colony, filter, page).await
     }
 
-    async fn count_processes(&self, colony: ColonyKey, filter: &ProcessFilter) -> StoreResult<i64> {
-        let select = filtered(sql!("processes/count.sql"), colony, filter);
-        read(&self.readers, select).await?.first().map_or(Ok(0), |row| rows::count(row))
+    async fn count_processes(&self, colony: ColonyKey, filter: &ProcessFilter) -> StoreResult<ProcessCount> {
+        lists::count_processes(self, colony, filter).await
     }
 }
 
@@ -201,19 +191,4 @@ async fn keep(write: &mut Write, new: &[&NewProcess], leased: &[NewLease], now_m
         write.changed(query(sql!("steps/submit_wait.sql")).bind(items).bind(now_ms)).await?;
     }
     Ok(())
-}
-
-/// Returns a statement with the parameters of a filter, ?1 to ?9.
-fn filtered<'q>(statement: Sql, colony: ColonyKey, filter: &'q ProcessFilter) -> Statement<'q> {
-    let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
-    query(statement)
-        .bind(colony.0)
-        .bind(checks::json_if_any(&states, states.is_empty()))
-        .bind(filter.executor_type.as_deref())
-        .bind(filter.function.as_deref())
-        .bind(checks::json_if_any(&filter.labels, filter.labels.is_empty()))
-        .bind(filter.submitter.as_deref())
-        .bind(filter.executor.as_deref())
-        .bind(filter.submitted_from_ms)
-        .bind(filter.submitted_until_ms)
 }

@@ -90,6 +90,11 @@ impl SweepStore for SqliteStore {
         Ok(forgotten)
     }
 
+    async fn fold_counts(&self, _limit: i64) -> StoreResult<u64> {
+        // One writer at a time: each change is added at once.
+        Ok(0)
+    }
+
     async fn next_deadline_ms(&self) -> StoreResult<Option<i64>> {
         let found = read(&self.readers, query(sql!("sweeps/next_deadline.sql"))).await?;
         found.first().map_or(Ok(None), |row| Fields::of_summary(row, "leases").number_if_any("deadline_ms"))

@@ -7,10 +7,11 @@ use std::hash::Hash;
 use apiary_identity::{Envelope, Grant, Id};
 use uuid::Uuid;
 
+use crate::limits::LIST_FEW_MAX;
 use crate::logbook::LogFit;
 use crate::model::{
     AttachResult, AttributeBatch, Colony, ColonyKey, Discard, Effect, Failure, LastSeen, LeaseEnd, LogBatch,
-    NewProcess, ParentEnd, ProcessState, Registration, Report, ReportResult, SubmitResult,
+    NewProcess, ParentEnd, ProcessFilter, ProcessState, Registration, Report, ReportResult, SubmitResult,
 };
 use crate::rows::{Columns, Fields, KnownState};
 use crate::{StoreError, StoreResult};
@@ -269,4 +270,14 @@ pub fn same_guard(known: Option<&dyn Columns>, version: i64, envelope: &Envelope
             format!("the colony's rules have version {kept}, and these have {version}: sign them with a higher one")
         }
     }))
+}
+
+/// Returns true if few processes are in the wanted states, by the numbers of processes in each state. If a row of the colony has an unknown
+/// state, the numbers are not known: the list is read by its order, and shows the others.
+pub fn are_few(filter: &ProcessFilter, counts: StoreResult<Vec<(ProcessState, i64)>>) -> StoreResult<bool> {
+    match counts {
+        Ok(counts) => Ok(filter.matches_few(&counts, LIST_FEW_MAX)),
+        Err(StoreError::Corrupt(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }

@@ -1,5 +1,7 @@
 //! Bounds of what is stored, and of one statement's work. Those of the calls are in the broker's own `limits.rs`.
 
+use std::time::Duration;
+
 pub use apiary_protocol::limits::ATTRIBUTES_MAX;
 
 /// The most processes that one pass takes from a lane, for all its polls together: their specs are in memory at once, at most 1 MiB
@@ -36,12 +38,28 @@ pub const LIMIT_GRACE_MS: i64 = 30_000;
 pub const LIMIT_CANCELS_MAX: i64 = 500;
 /// Digests of documents in signature batches that are remembered, so that a claim need not read them: 64 bytes of memory each.
 pub const SIGNED_DIGESTS_REMEMBERED_MAX: usize = 65_536;
+/// Changes of the numbers of processes, one for each statement and state, from which on they are added up.
+pub const COUNT_CHANGES_MAX: i64 = 1_000;
+/// Longest time after a broker's last commit in which it adds them up.
+pub const COUNT_CHANGES_AGE_MAX: Duration = Duration::from_secs(3);
 /// Log lines that one process may have; further lines are dropped, and counted.
 pub const LOG_LINES_MAX: usize = 10_000;
 /// Bytes of messages and fields that the log lines of one process may have.
 pub const LOG_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Processes, the newest first, that one page of a list reads to find those that match; a count of those that match reads as many.
+pub const LIST_ROWS_MAX: i64 = 2_000;
+/// Processes in the wanted states, or with the wanted labels, up to which a page is made of these alone, wherever they are in the list.
+pub const LIST_FEW_MAX: i64 = 200;
+/// Running or blocked processes, of all colonies, that are read to find those of one colony.
+pub const LIST_AROUND_MAX: i64 = 5_000;
+/// Entries that the index of labels gives for one page; beyond it, a part of them.
+pub const LIST_LABELLED_MAX: i64 = 5_000;
 /// The most attempts of one process that are shown: the last ones.
 pub const ATTEMPTS_MAX: i64 = 100;
+/// Processes that are counted ahead of one that is explained; beyond it the explanation says "more than".
+pub const EXPLAIN_AHEAD_MAX: i64 = 10_000;
+/// Finished processes, the last ones, whose runs tell how long a process waits.
+pub const EXPLAIN_RUNS_MAX: i64 = 1_000;
 /// Failed parents that the colony's health reports.
 pub const FAILED_PARENTS_SHOWN: i64 = 20;
 /// Failures, the latest of each state, and blocked processes, those blocked longest, that the colony's health searches for such parents.

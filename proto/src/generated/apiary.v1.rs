@@ -546,10 +546,11 @@ pub struct ListProcessesRequest {
 /// One page of processes.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListProcessesResponse {
-    /// The processes, newest first.
+    /// The processes, newest first. A page reads at most 2000 processes of the list, whatever matches: it may hold fewer than asked for, or
+    /// none, and the list go on.
     #[prost(message, repeated, tag = "1")]
     pub processes: ::prost::alloc::vec::Vec<Process>,
-    /// Where the next page starts; empty after the last.
+    /// Where the next page starts; empty after the last. Only that tells the end of the list.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
 }
@@ -797,6 +798,10 @@ pub struct ExplainResponse {
     /// places of those who could take it; -1 if something else holds it, or nothing is known.
     #[prost(int64, tag = "4")]
     pub estimated_wait_ms: i64,
+    /// True if its place, and the estimate, are the least that they can be: more than 10000 processes wait before it, and no more are
+    /// counted.
+    #[prost(bool, tag = "5")]
+    pub is_least: bool,
 }
 /// One reason, for people and for programs.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2105,7 +2110,7 @@ pub struct Bulk {
     /// `running`, `stopped` or `finished`.
     #[prost(string, tag = "6")]
     pub state: ::prost::alloc::string::String,
-    /// How many matched when it was started.
+    /// How many matched when it was started; the least number if `more_may_match`.
     #[prost(int64, tag = "7")]
     pub matched: i64,
     /// How many it has changed so far.
@@ -2120,6 +2125,9 @@ pub struct Bulk {
     /// When it was finished or stopped, milliseconds since 1970-01-01 UTC; 0 while it runs.
     #[prost(int64, tag = "11")]
     pub ended_at_ms: i64,
+    /// True if only the 2000 newest processes were counted, and more may match. It is about all that match.
+    #[prost(bool, tag = "12")]
+    pub more_may_match: bool,
 }
 /// What to do to what.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -4839,6 +4847,9 @@ pub struct FunctionStatistics {
     /// The most of it.
     #[prost(int64, tag = "8")]
     pub run_ms_max: i64,
+    /// True if they are of the last 2000 processes that were finished, of all functions, and more were finished in the window.
+    #[prost(bool, tag = "9")]
+    pub is_partial: bool,
 }
 /// Generated client implementations.
 pub mod executor_service_client {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use apiary_executor_sdk::v1::{ProcessFilter, ProcessState};
+use apiary_executor_sdk::v1::{self, ProcessFilter, ProcessState};
 use apiary_identity::{Envelope, GrantRight, KeyPair, OutcomeKind, Role};
 use apiary_tests::colony::{claim, state_of};
 use apiary_tests::{TestColony, eventually_within};
@@ -20,6 +20,7 @@ on_each_store!(
     blocked_ones_are_tried_now_and_dead_letters_given_up,
     deleting_by_state_leaves_the_other_states_alone,
     what_runs_is_told_to_stop,
+    what_is_rare_is_found_behind_thousands,
     each_action_needs_its_right,
     what_makes_no_sense_is_refused,
     the_same_order_again_is_the_first,
@@ -278,4 +279,26 @@ async fn a_colony_is_out_of_reach_of_another(colony: TestColony) {
     let mut taken = order("cancel", ProcessFilter::default());
     taken.bulk_id = started.bulk_id;
     assert_eq!(owner.start_bulk(taken).await.unwrap_err().reason(), Some("TAKEN"));
+}
+
+async fn what_is_rare_is_found_behind_thousands(colony: TestColony) {
+    let (user, ops) = (colony.user("ada").await, colony.operator("ops").await);
+    let rare = user.submit_json("t", "rare", &()).await.unwrap().process_id;
+    submit_many(&user, &colony.key_of("ada"), "t", 2100).await;
+    let filter = ProcessFilter { function: "rare".into(), ..Default::default() };
+    // A list goes on past a page that finds nothing.
+    let first = v1::ListProcessesRequest { filter: Some(filter.clone()), ..Default::default() };
+    let page = ops.list_processes(first).await.unwrap();
+    assert!(page.processes.is_empty() && !page.next_page_token.is_empty(), "{page:?}");
+    assert_eq!(count(&ops, filter.clone()).await, 1);
+    // A bulk action counts the newest, says so, and is about all.
+    let mut order = order("cancel", filter);
+    order.dry_run = true;
+    let counted = ops.start_bulk(order.clone()).await.unwrap();
+    assert_eq!((counted.matched, counted.more_may_match), (0, true));
+    order.dry_run = false;
+    let started = ops.start_bulk(order).await.unwrap();
+    let done = through(&ops, &started.bulk_id).await;
+    assert_eq!((done.changed, done.skipped, done.more_may_match), (1, 0, true));
+    assert_eq!(state_of(&ops, rare).await, ProcessState::Cancelled);
 }

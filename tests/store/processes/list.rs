@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use apiary_store::model::{Page, ProcessCursor, ProcessFilter, ProcessState};
+use apiary_store::limits::LIST_ROWS_MAX;
+use apiary_store::model::{Page, ProcessCount, ProcessFilter, ProcessState};
 use apiary_tests::Backend;
 use uuid::Uuid;
 
@@ -15,7 +16,14 @@ on_each_store!(
     every_combination_of_states_is_found,
     labels_must_all_match_as_they_are_written,
     a_colony_lists_only_its_own,
+    a_page_that_finds_nothing_says_where_the_list_goes_on,
+    few_are_found_at_once_wherever_they_are,
 );
+
+/// The number of processes that were counted, all of them.
+fn exactly(count: usize) -> ProcessCount {
+    ProcessCount { count: i64::try_from(count).unwrap(), is_more: false }
+}
 
 async fn pages_go_from_the_newest_to_the_oldest_and_inserts_shift_nothing(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
@@ -37,13 +45,15 @@ async fn pages_go_from_the_newest_to_the_oldest_and_inserts_shift_nothing(backen
         loop {
             let page = Page { size: 3, after };
             let found = tenant.store.list_processes(tenant.colony.key, &filter, page).await.unwrap();
-            let Some(last) = found.last() else { break };
-            after = Some(ProcessCursor { submitted_at_ms: last.submitted_at_ms, process_id: last.process_id });
-            seen.extend(found.into_iter().map(|process| (process.submitted_at_ms, process.process_id)));
+            seen.extend(found.processes.into_iter().map(|process| (process.submitted_at_ms, process.process_id)));
             let mut newer = tenant.process();
             newer.submitted_at_ms = NOW + 1000;
             newer.executor_type = "other".to_owned();
             tenant.submit(newer).await;
+            after = found.next;
+            if after.is_none() {
+                break;
+            }
         }
         seen.retain(|(submitted_at_ms, _)| *submitted_at_ms < NOW + 1000);
         assert_eq!(seen, expected);
@@ -74,7 +84,8 @@ async fn every_filter_holds_at_once(backend: Backend) {
         ..Default::default()
     };
     assert_eq!(tenant.list(&filter).await, [wanted]);
-    assert_eq!(tenant.store.count_processes(tenant.colony.key, &filter).await.unwrap(), 1);
+    let counted = tenant.store.count_processes(tenant.colony.key, &filter).await.unwrap();
+    assert_eq!(counted, ProcessCount { count: 1, is_more: false });
     assert_eq!(tenant.list(&ProcessFilter::default()).await.len(), 5);
 }
 
@@ -119,7 +130,7 @@ async fn names_and_spans_of_time_combine_and_counting_agrees(backend: Backend) {
                 .collect();
             assert_eq!(tenant.list(&filter).await, expected, "{filter:?}");
             let count = tenant.store.count_processes(tenant.colony.key, &filter).await.unwrap();
-            assert_eq!(usize::try_from(count).unwrap(), expected.len(), "{filter:?}");
+            assert_eq!(count, exactly(expected.len()), "{filter:?}");
         }
     }
     assert!(tenant.store.is_named(tenant.colony.key, "anna").await.unwrap());
@@ -194,5 +205,112 @@ async fn a_colony_lists_only_its_own(backend: Backend) {
     for states in [vec![], vec![ProcessState::Waiting], ProcessState::ALL.to_vec()] {
         let filter = ProcessFilter { states, ..Default::default() };
         assert_eq!((tenant.list(&filter).await, other.list(&filter).await), (vec![mine], vec![theirs]));
+    }
+}
+
+/// Submits one process with a rare function and a rare label, and then more others than a page reads.
+async fn crowd(tenant: &Tenant) -> Uuid {
+    let mut rare = tenant.process();
+    rare.function = "rare".to_owned();
+    rare.labels = BTreeMap::from([("rare".to_owned(), "1".to_owned())]);
+    rare.submitted_at_ms = NOW - 1;
+    let rare = tenant.submit(rare).await;
+    let mut left = LIST_ROWS_MAX + 100;
+    while left > 0 {
+        let batch: Vec<_> = (0..left.min(700))
+            .map(|number| {
+                let mut process = tenant.process();
+                process.submitted_at_ms = NOW + left - number;
+                process.labels = BTreeMap::from([("usual".to_owned(), "1".to_owned())]);
+                process
+            })
+            .collect();
+        tenant.store.submit(&batch, NOW).await.unwrap();
+        left -= 700;
+    }
+    rare
+}
+
+/// Returns the pages of a list, each as the ids of its processes.
+async fn pages(tenant: &Tenant, filter: &ProcessFilter, size: i64) -> Vec<Vec<Uuid>> {
+    let (mut pages, mut after) = (Vec::new(), None);
+    loop {
+        let page = Page { size, after };
+        let found = tenant.store.list_processes(tenant.colony.key, filter, page).await.unwrap();
+        pages.push(found.processes.iter().map(|process| process.process_id).collect());
+        after = found.next;
+        if after.is_none() {
+            return pages;
+        }
+    }
+}
+
+async fn a_page_that_finds_nothing_says_where_the_list_goes_on(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let rare = crowd(&tenant).await;
+    let all = LIST_ROWS_MAX + 101;
+    let by_function = ProcessFilter { function: Some("rare".to_owned()), ..Default::default() };
+    for states in [vec![], vec![ProcessState::Waiting]] {
+        let filter = ProcessFilter { states, ..by_function.clone() };
+        assert_eq!(pages(&tenant, &filter, 10).await, [vec![], vec![rare]], "{filter:?}");
+        let counted = tenant.store.count_processes(tenant.colony.key, &filter).await.unwrap();
+        assert_eq!(counted, ProcessCount { count: 0, is_more: true }, "{filter:?}");
+    }
+    for (filter, size) in [
+        (ProcessFilter::default(), 1000),
+        (ProcessFilter { states: vec![ProcessState::Waiting], ..Default::default() }, 999),
+        (ProcessFilter { labels: BTreeMap::from([("usual".to_owned(), "1".to_owned())]), ..Default::default() }, 1000),
+    ] {
+        let pages = pages(&tenant, &filter, size).await;
+        let mut seen: Vec<Uuid> = pages.into_iter().flatten().collect();
+        let listed = seen.len();
+        seen.sort();
+        seen.dedup();
+        let expected = if filter.labels.is_empty() { all } else { all - 1 };
+        assert_eq!((i64::try_from(seen.len()).unwrap(), listed), (expected, seen.len()), "{filter:?}");
+    }
+    // Pages end where the filter's time does, and a page that was not read to its end goes on after its last.
+    let early = ProcessFilter { submitted_until_ms: Some(NOW), ..Default::default() };
+    assert_eq!(pages(&tenant, &early, 10).await, [[rare]]);
+    let late = ProcessFilter { submitted_from_ms: Some(NOW + LIST_ROWS_MAX), ..Default::default() };
+    assert_eq!(pages(&tenant, &late, 1000).await.concat().len(), 101);
+    let none = ProcessFilter { function: Some("none".to_owned()), ..late };
+    assert_eq!(pages(&tenant, &none, 1000).await, [Vec::<Uuid>::new()]);
+}
+
+async fn few_are_found_at_once_wherever_they_are(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let bee = tenant.bee("bee").await;
+    let first = tenant.submit(tenant.process()).await;
+    let lease = tenant.claim_one(&bee, NOW).await;
+    tenant.store.complete(&[completion(lease, "{}")], NOW).await.unwrap();
+    let mut held = tenant.process();
+    held.not_before_ms = Some(NOW + 1);
+    let held = tenant.submit(held).await;
+    let rare = crowd(&tenant).await;
+    let of = |states: &[ProcessState]| ProcessFilter { states: states.to_vec(), ..Default::default() };
+    let mut both = vec![first, held];
+    both.sort_by(|one, other| other.cmp(one));
+    for (filter, expected) in [
+        (of(&[ProcessState::Succeeded]), vec![first]),
+        (of(&[ProcessState::Blocked]), vec![held]),
+        (of(&[ProcessState::Blocked, ProcessState::Succeeded]), both),
+        (of(&[ProcessState::Failed]), vec![]),
+        (ProcessFilter { executor: Some("bee".to_owned()), ..of(&[ProcessState::Succeeded]) }, vec![first]),
+        (ProcessFilter { function: Some("other".to_owned()), ..of(&[ProcessState::Succeeded]) }, vec![]),
+    ] {
+        assert_eq!(pages(&tenant, &filter, 10).await, [expected.clone()], "{filter:?}");
+        let counted = tenant.store.count_processes(tenant.colony.key, &filter).await.unwrap();
+        assert_eq!(counted, exactly(expected.len()), "{filter:?}");
+    }
+    // A page at a time.
+    let few = of(&[ProcessState::Blocked, ProcessState::Succeeded]);
+    assert_eq!(pages(&tenant, &few, 1).await.concat().len(), 2);
+    if backend.kind() == "postgres" {
+        let labels = BTreeMap::from([("rare".to_owned(), "1".to_owned())]);
+        let filter = ProcessFilter { labels, ..Default::default() };
+        assert_eq!(pages(&tenant, &filter, 10).await, [[rare]]);
+        let counted = tenant.store.count_processes(tenant.colony.key, &filter).await.unwrap();
+        assert_eq!(counted, exactly(1));
     }
 }

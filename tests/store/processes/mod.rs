@@ -1,6 +1,7 @@
 //! Processes: submitted, found, listed.
 
 mod attempts;
+mod explain;
 mod get;
 mod idempotency;
 mod list;

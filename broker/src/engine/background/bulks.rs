@@ -16,7 +16,8 @@ use uuid::Uuid;
 use crate::engine::passes::sweep;
 use crate::engine::processes::operations::Operations;
 use crate::limits::{
-    BULK_HOLD_MS, BULK_INTERVAL, BULK_PAUSE, BULK_PAUSE_AFTER_FAILURE, CANCEL_GRACE_MS_DEFAULT, SWEEP_ROWS,
+    BULK_EMPTY_PAGES_MAX, BULK_HOLD_MS, BULK_INTERVAL, BULK_PAUSE, BULK_PAUSE_AFTER_FAILURE, CANCEL_GRACE_MS_DEFAULT,
+    SWEEP_ROWS,
 };
 
 /// The worker for bulk actions of this broker.
@@ -69,23 +70,30 @@ impl Bulks {
         let now_ms = self.clock.now_ms();
         let held_until_ms = now_ms.saturating_add(BULK_HOLD_MS);
         let Some(bulk) = self.store.hold_bulk(self.broker_id, now_ms, held_until_ms).await? else { return Ok(false) };
-        let page = Page { size: SWEEP_ROWS, after: bulk.after };
-        let found = self.store.list_processes(bulk.colony, &bulk.filter, page).await?;
-        let is_last = i64::try_from(found.len()).is_ok_and(|count| count < SWEEP_ROWS);
-        let meant = found.iter().filter(|process| is_meant(&bulk, process));
+        let read = async |after| {
+            let page = Page { size: SWEEP_ROWS, after };
+            self.store.list_processes(bulk.colony, &bulk.filter, page).await
+        };
+        let mut found = read(bulk.after).await?;
+        for _ in 0..BULK_EMPTY_PAGES_MAX {
+            if !found.processes.is_empty() || found.next.is_none() {
+                break;
+            }
+            found = read(found.next).await?;
+        }
+        let meant = found.processes.iter().filter(|process| is_meant(&bulk, process));
         let ids: Vec<Uuid> = meant.map(|process| process.process_id).collect();
         let changed = if ids.is_empty() { 0 } else { self.act(&bulk, &ids).await? };
         let now_ms = self.clock.now_ms();
         let step = BulkStep {
             changed,
-            skipped: i64::try_from(found.len()).unwrap_or(i64::MAX).saturating_sub(changed),
+            skipped: i64::try_from(found.processes.len()).unwrap_or(i64::MAX).saturating_sub(changed),
             after: found
-                .last()
-                .map(cursor)
+                .next
                 .or(bulk.after)
                 .unwrap_or(ProcessCursor { submitted_at_ms: bulk.started_at_ms, process_id: Uuid::max() }),
-            held_until_ms: if is_last { now_ms } else { now_ms.saturating_add(BULK_HOLD_MS) },
-            finished_at_ms: is_last.then_some(now_ms),
+            held_until_ms: if found.next.is_none() { now_ms } else { now_ms.saturating_add(BULK_HOLD_MS) },
+            finished_at_ms: found.next.is_none().then_some(now_ms),
         };
         let state = self.store.advance_bulk(bulk.bulk_id, self.broker_id, &step).await?;
         if state == Some(BulkState::Finished) {
@@ -115,8 +123,4 @@ impl Bulks {
 /// True if the process has been in its state since before the start. A running process may be cancelled whenever it began.
 fn is_meant(bulk: &Bulk, process: &ProcessSummary) -> bool {
     bulk.action == BulkAction::Cancel || process.since_ms <= bulk.started_at_ms
-}
-
-fn cursor(process: &ProcessSummary) -> ProcessCursor {
-    ProcessCursor { submitted_at_ms: process.submitted_at_ms, process_id: process.process_id }
 }

@@ -12,10 +12,12 @@
 //! | [`Bulks`] | processes of bulk actions | while there are some |
 //! | [`Keeper`] | finished and deleted processes → gone | their retention is over; every minute, and on and on while it lags |
 //! | [`buckets`] | buckets of rates → forgotten | they are full again |
+//! | [`fold_counts`] | changes of the numbers of processes → the numbers | every second, after commits |
 //! | [`keep_time`] | the broker's clock → the database's | every minute, where brokers share a database |
 
 mod buckets;
 mod bulks;
+mod counts;
 mod dependencies;
 mod keys;
 mod leases;
@@ -37,6 +39,7 @@ use crate::engine::passes::sweep;
 use crate::limits::{SWEEP_SLEEP_MAX, SWEEP_SLEEP_MIN};
 
 pub(crate) use bulks::Bulks;
+pub(crate) use counts::fold_counts;
 pub(crate) use dependencies::settle_dependencies;
 pub(crate) use retention::Keeper;
 pub(crate) use timekeeping::keep_time;

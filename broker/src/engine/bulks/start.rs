@@ -1,6 +1,6 @@
 //! Starting one verb on all processes that match.
 
-use apiary_store::model::{Bulk, BulkAction, BulkState, ProcessFilter, ProcessState};
+use apiary_store::model::{Bulk, BulkAction, BulkState, ColonyKey, ProcessCount, ProcessFilter, ProcessState};
 use uuid::Uuid;
 
 use crate::Error;
@@ -35,13 +35,19 @@ impl Engine {
             return Ok(known);
         }
         order.filter.states = states(order.action, &order.filter.states)?;
+        let has_only_states = order.filter.has_only_states();
         order.filter.submitted_until_ms = Some(order.filter.submitted_until_ms.map_or(now_ms, |ms| ms.min(now_ms)));
         self.check_names(colony, &order.filter).await?;
+        let matched = match has_only_states {
+            true => self.count_in(colony.key, &order.filter.states).await?,
+            false => self.store.count_processes(colony.key, &order.filter).await?,
+        };
         let bulk = Bulk {
             bulk_id: order.bulk_id,
             colony: colony.key,
             action: order.action,
-            matched: self.store.count_processes(colony.key, &order.filter).await?,
+            matched: matched.count,
+            more_may_match: matched.is_more,
             filter: order.filter,
             reason: order.reason,
             by: permit.actor().to_owned(),
@@ -75,6 +81,13 @@ impl Engine {
             self.bulks.notify_one();
         }
         Ok(bulk)
+    }
+
+    /// Returns the number of processes in these states, which the counters know.
+    async fn count_in(&self, colony: ColonyKey, states: &[ProcessState]) -> Result<ProcessCount, Error> {
+        let counts = self.store.count_states(colony).await?;
+        let wanted = counts.iter().filter(|(state, _)| states.contains(state));
+        Ok(ProcessCount { count: wanted.map(|(_, count)| count).sum(), is_more: false })
     }
 
     /// Checks that the grant has the right that the single verb needs.

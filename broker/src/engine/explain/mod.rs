@@ -371,6 +371,7 @@ fn queued(facts: &Facts<'_>) -> ExplainReason {
     let ahead = facts.process.ahead;
     let text = match ahead {
         0 => "it is the first in the queue of its type".to_owned(),
+        _ if facts.process.more_ahead => format!("more than {} before it in the queue of its type", waits(ahead)),
         _ => format!("{} before it in the queue of its type", waits(ahead)),
     };
     ExplainReason {

@@ -19,6 +19,8 @@ pub(crate) struct Explanation {
     pub(crate) reasons: Vec<ExplainReason>,
     /// The position in the queue, from 1, if it waits.
     pub(crate) queue_position: Option<i64>,
+    /// True if the position, and with it the estimated wait, is the least that they can be: not all before it are counted.
+    pub(crate) is_least: bool,
     /// The estimated wait, from the duration of its type's work in the last hour, if it only waits for its turn.
     pub(crate) estimated_wait_ms: Option<i64>,
 }
@@ -48,6 +50,7 @@ impl Engine {
         Ok(Explanation {
             reasons,
             queue_position: waits.then(|| record.ahead.saturating_add(1)),
+            is_least: waits && record.more_ahead,
             estimated_wait_ms,
             process: record.summary,
         })

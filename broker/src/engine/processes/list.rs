@@ -1,6 +1,6 @@
 //! Listing processes.
 
-use apiary_store::model::{Colony, Page, ProcessCursor, ProcessFilter, ProcessSummary, cut_to_bytes};
+use apiary_store::model::{Colony, Page, ProcessCursor, ProcessFilter, ProcessPage, ProcessSummary, cut_to_bytes};
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -12,16 +12,8 @@ const SUMMARY_BYTES: usize = 6 * 1024;
 /// Bytes that a label's frame adds.
 const LABEL_FRAME_BYTES: usize = 16;
 
-/// A page of processes.
-pub(crate) struct ProcessPage {
-    /// The processes, newest first.
-    pub(crate) processes: Vec<ProcessSummary>,
-    /// The start of the next page, if there may be one.
-    pub(crate) next: Option<ProcessCursor>,
-}
-
 impl Engine {
-    /// Returns a page of the colony's processes that match, newest first.
+    /// Returns a page of the colony's processes that match, newest first. It may be short or empty, and the list go on.
     pub(crate) async fn list_processes(
         &self,
         permit: Permit<action::ListProcesses>,
@@ -29,14 +21,12 @@ impl Engine {
         page: Page<ProcessCursor>,
     ) -> Result<ProcessPage, Error> {
         self.check_names(permit.colony(), filter).await?;
-        let mut processes = self.store.list_processes(permit.colony().key, filter, page).await?;
-        let full = i64::try_from(processes.len()).is_ok_and(|count| count >= page.size);
-        let full = !cut_to_bytes(&mut processes, PAGE_BYTES_MAX, bytes_of).is_empty() || full;
-        let next = processes
-            .last()
-            .filter(|_| full)
-            .map(|process| ProcessCursor { submitted_at_ms: process.submitted_at_ms, process_id: process.process_id });
-        Ok(ProcessPage { processes, next })
+        let mut found = self.store.list_processes(permit.colony().key, filter, page).await?;
+        let is_cut = !cut_to_bytes(&mut found.processes, PAGE_BYTES_MAX, bytes_of).is_empty();
+        if let Some(last) = found.processes.last().filter(|_| is_cut) {
+            found.next = Some(ProcessCursor { submitted_at_ms: last.submitted_at_ms, process_id: last.process_id });
+        }
+        Ok(found)
     }
 }
 

@@ -76,5 +76,6 @@ fn statistics(statistics: FunctionStatistics) -> pb::FunctionStatistics {
         run_ms_min: run[0],
         run_ms_mean: run[1],
         run_ms_max: run[2],
+        is_partial: statistics.is_cut,
     }
 }

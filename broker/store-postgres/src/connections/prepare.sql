@@ -18,6 +18,8 @@ SELECT
     -- kept for the empty table must not read the full one from end to end at every claim. For the same reason statements that join
     -- their items with a table say once more which rows they mean (`= ANY`): a join that begins at the table then reads only these.
     set_config('enable_seqscan', 'off', $4),
+    -- The same for a scan that first gathers all that matches, while a statement wants the first few in the order of an index.
+    set_config('enable_bitmapscan', 'off', $4),
     -- Short statements only: compiling one, or starting workers for it, takes longer than running it.
     set_config('jit', 'off', $4),
     set_config('max_parallel_workers_per_gather', '0', $4)

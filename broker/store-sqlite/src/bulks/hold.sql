@@ -8,5 +8,5 @@ WHERE bulk_id = (
     ORDER BY held_until_ms, bulk_id
     LIMIT 1
 )
-RETURNING bulk_id, colony, action, filter, reason, started_by, state, matched, changed, skipped, started_at_ms, ended_at_ms,
-       after_ms, after_id
+RETURNING bulk_id, colony, action, filter, reason, started_by, state, matched, more_may_match, changed, skipped,
+       started_at_ms, ended_at_ms, after_ms, after_id

@@ -1,10 +1,16 @@
 -- The number of processes in each state; states without processes are left out.
 -- ?1 colony.
+-- Exact, from the counters that triggers keep: it reads neither the waiting processes nor the history. `leases` holds only what runs now.
 -- Race won: one statement sees one moment, so that no process is counted twice or not at all.
-SELECT 'waiting' AS state, count(*) AS processes FROM queue WHERE colony = ?1 HAVING count(*) > 0
+WITH counted AS MATERIALIZED (SELECT state, number AS processes FROM counts WHERE colony = ?1),
+running AS MATERIALIZED (SELECT count(*) AS processes FROM leases WHERE colony = ?1)
+SELECT state, processes FROM counted WHERE state <> 'all' AND processes > 0
 UNION ALL
-SELECT 'blocked', count(*) FROM blocked WHERE colony = ?1 HAVING count(*) > 0
+SELECT 'running', processes FROM running WHERE processes > 0
 UNION ALL
-SELECT 'running', count(*) FROM leases WHERE colony = ?1 HAVING count(*) > 0
-UNION ALL
-SELECT state, count(*) FROM finished WHERE colony = ?1 GROUP BY state
+SELECT 'waiting', waiting.processes
+FROM (
+    SELECT sum(CASE state WHEN 'all' THEN processes ELSE - processes END) - (SELECT processes FROM running) AS processes
+    FROM counted
+) AS waiting
+WHERE waiting.processes > 0

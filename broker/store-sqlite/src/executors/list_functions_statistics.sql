@@ -1,7 +1,7 @@
--- Statistics of the functions whose processes finished lately.
+-- Statistics of the functions whose processes finished lately. `is_cut` is 1 if further processes may have finished since then.
 -- ?1 colony, ?2 only of this executor_type, or null, ?3 since_ms, ?4 processes at most, ?5 functions at most.
 -- No race: it is for display only.
-WITH ended AS (
+WITH ended AS MATERIALIZED (
     SELECT process_id, state, attempt
     FROM finished
     WHERE colony = ?1 AND finished_at_ms >= ?3
@@ -20,7 +20,8 @@ timed AS (
 )
 SELECT executor_type, function, count(*) AS count, count(*) FILTER (WHERE state = 'succeeded') AS succeeded,
        min(wait_ms) AS wait_ms_min, CAST(round(avg(wait_ms)) AS INTEGER) AS wait_ms_mean, max(wait_ms) AS wait_ms_max,
-       min(run_ms) AS run_ms_min, CAST(round(avg(run_ms)) AS INTEGER) AS run_ms_mean, max(run_ms) AS run_ms_max
+       min(run_ms) AS run_ms_min, CAST(round(avg(run_ms)) AS INTEGER) AS run_ms_mean, max(run_ms) AS run_ms_max,
+       (SELECT count(*) FROM ended) >= ?4 AS is_cut
 FROM timed
 GROUP BY executor_type, function
 ORDER BY executor_type, function

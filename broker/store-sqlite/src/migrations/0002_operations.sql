@@ -222,6 +222,8 @@ CREATE TABLE bulks (
     started_by TEXT NOT NULL,
     state TEXT NOT NULL,
     matched INTEGER NOT NULL,
+    -- 1 if more than `matched` may match.
+    more_may_match INTEGER NOT NULL,
     changed INTEGER NOT NULL,
     skipped INTEGER NOT NULL,
     started_at_ms INTEGER NOT NULL,

@@ -1,7 +1,7 @@
 -- A process with everything that decides whether it runs.
--- ?1 colony, ?2 process_id: blob, ?3 finished since.
+-- ?1 colony, ?2 process_id: blob, ?3 finished since, ?4 processes ahead at most, ?5 runs at most.
 -- `ahead` is the number of processes before it in its lane. `run_ms_mean` is the mean over the last attempts of its executor type, among
--- the colony's last ten thousand processes that finished since then.
+-- the colony's last processes that finished since then.
 -- Race: its state may change the next moment; one statement sees one moment.
 SELECT shown.process_id, shown.colony, shown.function, shown.executor_type, shown.state, shown.attempt, shown.retries_spent,
        shown.priority, shown.submitted_at_ms, shown.since_ms, shown.until_ms, shown.submitter_name, shown.executor_name,
@@ -9,16 +9,19 @@ SELECT shown.process_id, shown.colony, shown.function, shown.executor_type, show
        spec.requires, spec.executor_names, spec.concurrency_key, spec.rate_key, waiting.wait_deadline_ms, waiting.wait_left_ms,
        lease.renewed_at_ms,
        (
-           SELECT count(*) FROM queue AS ahead
-           WHERE ahead.colony = waiting.colony AND ahead.executor_type = waiting.executor_type
-               AND (ahead.priority_time_us, ahead.process_id) < (waiting.priority_time_us, waiting.process_id)
+           SELECT count(*) FROM (
+               SELECT 1 FROM queue AS before
+               WHERE before.colony = waiting.colony AND before.executor_type = waiting.executor_type
+                   AND (before.priority_time_us, before.process_id) < (waiting.priority_time_us, waiting.process_id)
+               LIMIT ?4
+           )
        ) AS ahead,
        (
            SELECT CAST(avg(max(ran.ended_at_ms - ran.claimed_at_ms, 0)) AS INTEGER) FROM (
                SELECT process_id, attempt FROM finished AS last
                WHERE last.colony = ?1 AND last.finished_at_ms >= ?3
                ORDER BY last.finished_at_ms DESC, last.process_id DESC
-               LIMIT 10000
+               LIMIT ?5
            ) AS done
            JOIN specs AS did ON did.process_id = done.process_id
            JOIN attempts AS ran ON ran.process_id = done.process_id AND ran.attempt = done.attempt

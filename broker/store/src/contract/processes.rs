@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use crate::StoreResult;
 use crate::model::{
-    Attempt, ClaimSlot, ClaimedLease, ColonyKey, Lane, NewProcess, Page, ProcessCursor, ProcessFilter, ProcessRecord,
-    ProcessSummary, SubmitResult,
+    Attempt, ClaimSlot, ClaimedLease, ColonyKey, Lane, NewProcess, Page, ProcessCount, ProcessCursor, ProcessFilter,
+    ProcessPage, ProcessRecord, ProcessSummary, SubmitResult,
 };
 
 /// Processes: submission, lookup, lists and counts.
@@ -56,14 +56,16 @@ pub trait ProcessStore: Send + Sync {
     /// Returns the attempt at a process with this number; `None` if there is none.
     async fn attempt(&self, process_id: Uuid, attempt: i32) -> StoreResult<Option<Attempt>>;
 
-    /// Returns a page of the colony's processes that match, newest first. Fewer than the page's size means that it is the last page.
+    /// Returns a page of the colony's processes that match, newest first. It reads a bounded number of rows, whatever matches: the page
+    /// may hold fewer processes than asked for, or none, and yet the list goes on.
     async fn list_processes(
         &self,
         colony: ColonyKey,
         filter: &ProcessFilter,
         page: Page<ProcessCursor>,
-    ) -> StoreResult<Vec<ProcessSummary>>;
+    ) -> StoreResult<ProcessPage>;
 
-    /// Returns the number of the colony's processes that match.
-    async fn count_processes(&self, colony: ColonyKey, filter: &ProcessFilter) -> StoreResult<i64>;
+    /// Returns the number of the colony's processes that match, among a bounded number of the newest: exact where few match by their
+    /// states or labels.
+    async fn count_processes(&self, colony: ColonyKey, filter: &ProcessFilter) -> StoreResult<ProcessCount>;
 }

@@ -34,6 +34,10 @@ pub trait SweepStore: Send + Sync {
     /// Deletes token buckets that are full again, and returns their number: a missing bucket counts as full.
     async fn forget_buckets(&self, now_ms: i64, limit: i64) -> StoreResult<u64>;
 
+    /// Adds the changes of the numbers of processes to the numbers, if there are many and this broker has just changed something, and
+    /// returns how many it added. The numbers are exact before and after; reading them is faster afterwards.
+    async fn fold_counts(&self, limit: i64) -> StoreResult<u64>;
+
     /// Returns the time at which the first lease, block or `max_wait` ends; `None` if there is none.
     async fn next_deadline_ms(&self) -> StoreResult<Option<i64>>;
 }

@@ -107,6 +107,8 @@ pub struct Bulk {
     pub state: BulkState,
     /// The number of processes that matched at the start.
     pub matched: i64,
+    /// True if more may match: only the newest processes were counted.
+    pub more_may_match: bool,
     /// The number of processes changed so far.
     pub changed: i64,
     /// The number of processes left alone so far, because the action did not apply to them when their turn came.

@@ -157,6 +157,8 @@ pub struct FunctionStatistics {
     pub wait_ms: MinMeanMax,
     /// Milliseconds of the last attempt.
     pub run_ms: MinMeanMax,
+    /// True if further processes finished in the time that was asked for: only the last ones count.
+    pub is_cut: bool,
 }
 
 /// A grant that was revoked.

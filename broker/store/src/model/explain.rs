@@ -24,10 +24,13 @@ pub struct ExplainRecord {
     pub wait_deadline_ms: Option<i64>,
     /// The part of its `max_wait` that is left, once a pause has stopped the count.
     pub wait_left_ms: Option<i64>,
-    /// The number of processes of its executor type that wait ahead of it.
+    /// The number of processes of its executor type that wait ahead of it, at most
+    /// [`EXPLAIN_AHEAD_MAX`](crate::limits::EXPLAIN_AHEAD_MAX).
     pub ahead: i64,
-    /// The mean duration of its executor type's last attempts, in milliseconds: of those among the colony's last ten thousand
-    /// processes that finished in the time that was asked for.
+    /// True if there are more than those.
+    pub more_ahead: bool,
+    /// The mean duration of its executor type's last attempts, in milliseconds: of those among the colony's last
+    /// [`EXPLAIN_RUNS_MAX`](crate::limits::EXPLAIN_RUNS_MAX) processes that finished in the time that was asked for.
     pub run_ms_mean: Option<i64>,
     /// The processes that it still waits for, and their states: `None` for one that was deleted.
     pub parents: Vec<(Uuid, Option<ProcessState>)>,

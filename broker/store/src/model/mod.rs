@@ -35,7 +35,7 @@ pub use lease::{
 pub use limit::{Limit, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits, Rate};
 pub use operation::{Cancel, Discard, Effect};
 pub use page::cut_to_bytes;
-pub use page::{ExecutorCursor, GrantCursor, Page, ProcessCursor};
+pub use page::{ExecutorCursor, GrantCursor, Page, ProcessCount, ProcessCursor, ProcessPage};
 pub use pause::{Pause, PauseKind, PauseTarget};
 pub use process::{
     Attempt, NewProcess, ProcessFilter, ProcessRecord, ProcessState, ProcessSummary, Resubmission, SpecRecord,

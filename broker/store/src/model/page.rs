@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::GrantKey;
+use super::{GrantKey, ProcessSummary};
 
 /// A part of a list: its size and its start.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,30 @@ pub struct ProcessCursor {
     pub submitted_at_ms: i64,
     /// The row's process id, to break ties.
     pub process_id: Uuid,
+}
+
+/// A page of the list of processes.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessPage {
+    /// The processes, newest first: fewer than asked for, or none, where few of many match.
+    pub processes: Vec<ProcessSummary>,
+    /// The position from which the list goes on; `None` if this is its end.
+    pub next: Option<ProcessCursor>,
+}
+
+/// The number of processes that match a filter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProcessCount {
+    /// The number of those that were found.
+    pub count: i64,
+    /// True if there may be more: only the newest processes were read.
+    pub is_more: bool,
+}
+
+impl From<ProcessPage> for ProcessCount {
+    fn from(page: ProcessPage) -> Self {
+        Self { count: i64::try_from(page.processes.len()).unwrap_or(i64::MAX), is_more: page.next.is_some() }
+    }
 }
 
 /// A position in the list of grants, which goes from the oldest to the newest.

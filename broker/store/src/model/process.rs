@@ -8,7 +8,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use super::{ColonyKey, GrantKey};
+use super::{ColonyKey, GrantKey, ProcessCursor};
 
 /// The state of a process, which decides the table of its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -181,6 +181,27 @@ pub struct ProcessFilter {
 }
 
 impl ProcessFilter {
+    /// Returns true if nothing but the state matters.
+    pub fn has_only_states(&self) -> bool {
+        let states = self.states.clone();
+        *self == Self { states, ..Self::default() }
+    }
+
+    /// Returns true if states are wanted, and by these numbers of processes in each state few processes are in them.
+    pub fn matches_few(&self, counts: &[(ProcessState, i64)], few: i64) -> bool {
+        let wanted = counts.iter().filter(|(state, _)| self.states.contains(state));
+        !self.states.is_empty() && wanted.map(|(_, count)| count).sum::<i64>() <= few
+    }
+
+    /// Returns the position after which a page begins: after the one before it, and not before the end of the filter's time.
+    pub fn start(&self, after: Option<ProcessCursor>) -> ProcessCursor {
+        // Without either, after the last of all imaginable rows; all rows of a time come after the least id.
+        let first = ProcessCursor { submitted_at_ms: i64::MAX, process_id: Uuid::max() };
+        let until = |ms| ProcessCursor { submitted_at_ms: ms, process_id: Uuid::nil() };
+        let bounds = [after, self.submitted_until_ms.map(until)];
+        bounds.into_iter().flatten().min_by_key(|cursor| (cursor.submitted_at_ms, cursor.process_id)).unwrap_or(first)
+    }
+
     /// Returns true if a process matches.
     pub fn matches(&self, process: &ProcessSummary) -> bool {
         (self.states.is_empty() || self.states.contains(&process.state))

@@ -19,6 +19,7 @@ pub fn bulk(row: &dyn Columns) -> StoreResult<Bulk> {
         by: fields.text("started_by")?,
         state: BulkState::from_word(&state).ok_or_else(|| fields.corrupt("state", "is no state"))?,
         matched: fields.number("matched")?,
+        more_may_match: fields.number("more_may_match")? != 0,
         changed: fields.number("changed")?,
         skipped: fields.number("skipped")?,
         started_at_ms: fields.number("started_at_ms")?,

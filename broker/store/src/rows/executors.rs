@@ -56,5 +56,6 @@ pub fn function_statistics(row: &dyn Columns) -> StoreResult<FunctionStatistics>
         succeeded: fields.number("succeeded")?,
         wait_ms: spread("wait_ms_min", "wait_ms_mean", "wait_ms_max")?,
         run_ms: spread("run_ms_min", "run_ms_mean", "run_ms_max")?,
+        is_cut: fields.number("is_cut")? != 0,
     })
 }

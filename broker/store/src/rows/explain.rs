@@ -2,6 +2,7 @@
 
 use super::{Columns, Fields, colony, state, summary};
 use crate::StoreResult;
+use crate::limits::EXPLAIN_AHEAD_MAX;
 use crate::model::{
     Bucket, Colony, ExplainRecord, FailureSummary, LimitHolders, WaitSummary, WaitingGroup, WaitingType,
 };
@@ -9,6 +10,7 @@ use crate::model::{
 /// Reads a process with everything that decides whether it runs: the columns of its summary, spec, place in the queue and lease.
 pub fn explain(row: &dyn Columns) -> StoreResult<ExplainRecord> {
     let (fields, _) = Fields::of_process(row, "specs")?;
+    let ahead = fields.number("ahead")?;
     Ok(ExplainRecord {
         summary: summary(row)?,
         requires: fields.json("requires")?,
@@ -17,7 +19,8 @@ pub fn explain(row: &dyn Columns) -> StoreResult<ExplainRecord> {
         rate_key: fields.text_if_any("rate_key")?,
         wait_deadline_ms: fields.number_if_any("wait_deadline_ms")?,
         wait_left_ms: fields.number_if_any("wait_left_ms")?,
-        ahead: fields.number("ahead")?,
+        ahead: ahead.min(EXPLAIN_AHEAD_MAX),
+        more_ahead: ahead > EXPLAIN_AHEAD_MAX,
         run_ms_mean: fields.number_if_any("run_ms_mean")?.map(|run_ms| run_ms.max(0)),
         parents: Vec::new(),
         renewed_at_ms: fields.number_if_any("renewed_at_ms")?,

@@ -31,8 +31,8 @@ pub use limits::{limit, limit_record, limit_use};
 pub use pauses::pause;
 use processes::state;
 pub use processes::{
-    KnownState, attempt, known_process, known_state, of_colony, of_colony_if_any, process_id, process_record,
-    spec_record, summary,
+    KnownState, attempt, known_process, known_state, of_colony, of_colony_if_any, process_count, process_id,
+    process_page, process_record, spec_record, summary,
 };
 pub use retention::{past_retention, range_result, retention_backlog, retention_hold, retention_hold_from};
 pub use running::{attribute, checkpoint, checkpoint_size, log_line, log_totals, reported, stored_progress};

@@ -5,7 +5,8 @@ use uuid::Uuid;
 use super::{Columns, Fields};
 use crate::StoreResult;
 use crate::model::{
-    Attempt, ColonyKey, GrantKey, ProcessRecord, ProcessState, ProcessSummary, SpecRecord, SubmitResult,
+    Attempt, ColonyKey, GrantKey, ProcessCount, ProcessCursor, ProcessPage, ProcessRecord, ProcessState,
+    ProcessSummary, SpecRecord, SubmitResult,
 };
 
 /// Reads a process's state from `state`.
@@ -84,6 +85,27 @@ pub fn summary(row: &dyn Columns) -> StoreResult<ProcessSummary> {
         percent: fields.real_if_any("percent")?,
         progress: fields.text_if_any("progress")?,
     })
+}
+
+/// Reads a page from rows of the view `processes`. Of a row that `is_end` only the position counts, where the list goes on, or, if that is
+/// 2, that the page must be read by another statement: then the result is `None`.
+pub fn process_page<R: Columns>(found: &[R]) -> StoreResult<Option<ProcessPage>> {
+    let mut page = ProcessPage { processes: Vec::with_capacity(found.len()), next: None };
+    for row in found {
+        let (fields, process_id) = Fields::of_process(row, "processes")?;
+        match fields.number("is_end")? {
+            0 => page.processes.push(summary(row)?),
+            1 => page.next = Some(ProcessCursor { submitted_at_ms: fields.number("submitted_at_ms")?, process_id }),
+            _ => return Ok(None),
+        }
+    }
+    Ok(Some(page))
+}
+
+/// Reads the number of processes that match from `count, is_more`.
+pub fn process_count(row: &dyn Columns) -> StoreResult<ProcessCount> {
+    let fields = Fields::of_summary(row, "processes");
+    Ok(ProcessCount { count: fields.number("count")?, is_more: fields.number("is_more")? != 0 })
 }
 
 /// Reads a process with its signed spec from the columns of its summary and `submitter, payload, signature`.

@@ -29,7 +29,7 @@ fn text(bulks: &[BulkView]) -> String {
     }
     let row = |bulk: &BulkView| {
         let since = bulk.started_at.map(|at| format!("{at:.0}")).unwrap_or_default();
-        let numbers = [bulk.matched, bulk.changed, bulk.skipped].map(|number| number.to_string());
+        let numbers = [bulk.matched(), bulk.changed.to_string(), bulk.skipped.to_string()];
         let words = [&bulk.bulk_id, &bulk.action, &bulk.state].map(Clone::clone);
         words.into_iter().chain(numbers).chain([since, bulk.by.clone(), bulk.reason.clone()]).collect()
     };

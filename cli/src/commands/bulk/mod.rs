@@ -63,6 +63,9 @@ struct BulkView {
     action: String,
     state: String,
     matched: i64,
+    /// True if more may match: only the newest processes were counted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    more_may_match: bool,
     changed: i64,
     skipped: i64,
     by: String,
@@ -81,6 +84,7 @@ impl From<v1::Bulk> for BulkView {
             action: bulk.action,
             state: bulk.state,
             matched: bulk.matched,
+            more_may_match: bulk.more_may_match,
             changed: bulk.changed,
             skipped: bulk.skipped,
             by: bulk.by,
@@ -96,7 +100,17 @@ impl BulkView {
     fn line(&self) -> String {
         plain(&format!(
             "{} {} {}: {} of {} changed, {} skipped",
-            self.bulk_id, self.action, self.state, self.changed, self.matched, self.skipped
+            self.bulk_id,
+            self.action,
+            self.state,
+            self.changed,
+            self.matched(),
+            self.skipped
         ))
+    }
+
+    /// Formats the number of processes that matched.
+    fn matched(&self) -> String {
+        if self.more_may_match { format!("{} or more", self.matched) } else { self.matched.to_string() }
     }
 }

@@ -56,6 +56,9 @@ struct DryRunOutput {
     dry_run: bool,
     action: String,
     matched: i64,
+    /// True if more may match: only the newest processes were counted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    more_may_match: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -88,10 +91,17 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     if arguments.dry_run || !arguments.yes {
         let counted = client.start_bulk(request.clone()).await?;
         if arguments.dry_run {
-            let counted = DryRunOutput { dry_run: true, action: counted.action, matched: counted.matched };
-            return context.format.print(&counted, |counted| format!("{}, as of now", matching(counted.matched)));
+            let counted = DryRunOutput {
+                dry_run: true,
+                action: counted.action,
+                matched: counted.matched,
+                more_may_match: counted.more_may_match,
+            };
+            let text =
+                |counted: &DryRunOutput| format!("{}, as of now", matching(counted.matched, counted.more_may_match));
+            return context.format.print(&counted, text);
         }
-        confirm(arguments.action.as_str(), counted.matched)?;
+        confirm(arguments.action.as_str(), &matching(counted.matched, counted.more_may_match))?;
     }
     request.dry_run = false;
     let mut bulk = client.start_bulk(request).await?;
@@ -102,17 +112,21 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 }
 
 /// Formats the number of matching processes.
-fn matching(matched: i64) -> String {
-    counted(matched, "process matches", "processes match")
+fn matching(matched: i64, more_may_match: bool) -> String {
+    let counted = counted(matched, "process matches", "processes match");
+    match more_may_match {
+        true => format!("of the newest processes {counted}, of older ones more may match"),
+        false => counted,
+    }
 }
 
 /// Asks for confirmation at the terminal; without a terminal, `--yes` is needed.
-fn confirm(action: &str, matched: i64) -> anyhow::Result<()> {
+fn confirm(action: &str, matching: &str) -> anyhow::Result<()> {
     let input = std::io::stdin();
     if !input.is_terminal() {
-        return Err(Fault::usage(format!("{}: say --yes to {action} them", matching(matched))).into());
+        return Err(Fault::usage(format!("{matching}: say --yes to {action} them")).into());
     }
-    note(&format!("{}. {action} them? Type `yes`:", matching(matched)));
+    note(&format!("{matching}. {action} them? Type `yes`:"));
     std::io::stderr().flush()?;
     let mut answer = String::new();
     input.lock().read_line(&mut answer)?;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::arguments::{duration, millis};
 use crate::commands::executor::FunctionView;
 use crate::context::Context;
-use crate::output::table;
+use crate::output::{Format, note, table};
 use crate::profile;
 
 const EXAMPLES: &str = "\
@@ -42,6 +42,9 @@ struct Row {
     wait_ms: Option<Spread>,
     /// Absent if no process finished.
     run_ms: Option<Spread>,
+    /// True if further processes finished in the window: only the last ones of the colony count.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_partial: bool,
 }
 
 #[derive(Serialize)]
@@ -58,7 +61,11 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     };
     let found = profile::client(&context.settings)?.list_functions(request).await?;
     let rows: Vec<Row> = found.into_iter().map(Row::from).collect();
-    context.format.print(&rows, |rows| text(rows))
+    context.format.print(&rows, |rows| text(rows))?;
+    if rows.iter().any(|row| row.is_partial) && context.format == Format::Text {
+        note("more processes finished in this time: the numbers are of the last ones, at most 2000 of all functions");
+    }
+    Ok(())
 }
 
 impl From<v1::FunctionRecord> for Row {
@@ -73,6 +80,7 @@ impl From<v1::FunctionRecord> for Row {
             succeeded: did.succeeded,
             wait_ms: spread([did.wait_ms_min, did.wait_ms_mean, did.wait_ms_max]),
             run_ms: spread([did.run_ms_min, did.run_ms_mean, did.run_ms_max]),
+            is_partial: did.is_partial,
         }
     }
 }

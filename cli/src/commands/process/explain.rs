@@ -35,6 +35,9 @@ struct ExplainOutput {
     /// Estimate from the durations of such work in the last hour; absent if another reason than its position holds the
     /// process, or if there are no data.
     estimated_wait_ms: Option<i64>,
+    /// True if position and estimate are the least that they can be: not all before it are counted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_least: bool,
 }
 
 #[derive(Serialize)]
@@ -59,6 +62,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         reasons: answer.reasons.into_iter().map(Reason::from).collect(),
         queue_position: Some(answer.queue_position).filter(|place| *place > 0),
         estimated_wait_ms: Some(answer.estimated_wait_ms).filter(|wait_ms| *wait_ms >= 0),
+        is_least: answer.is_least,
     };
     context.format.print(&shown, text)
 }
@@ -76,7 +80,10 @@ fn text(shown: &ExplainOutput) -> String {
         let wait = SignedDuration::from_secs(wait_ms / 1000);
         lines.push(match wait_ms {
             0..1000 => behind("", "its turn comes as soon as an executor asks"),
-            _ => behind("", &format!("if work takes as long as in the last hour, its turn comes in about {wait:#}")),
+            _ => {
+                let about = if shown.is_least { "no sooner than in" } else { "in about" };
+                behind("", &format!("if work takes as long as in the last hour, its turn comes {about} {wait:#}"))
+            }
         });
     }
     lines.join("\n")

@@ -37,24 +37,36 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let client = profile::client(&context.settings)?;
     let limit = if arguments.all { usize::MAX } else { usize::try_from(arguments.limit).unwrap_or(usize::MAX) };
-    let mut processes: Vec<ProcessView> = Vec::new();
+    let (processes, may_be_more) = gather(limit, async |page_size, page_token| {
+        let request = v1::ListProcessesRequest { filter: Some(arguments.filter.to_proto()), page_size, page_token };
+        client.list_processes(request).await
+    })
+    .await?;
+    let processes: Vec<ProcessView> = processes.into_iter().map(ProcessView::from).collect();
+    context.format.print(&processes, |processes| text(processes))?;
+    if may_be_more && context.format == Format::Text {
+        note(&format!("there may be more than {}: --limit N or --all shows them", processes.len()));
+    }
+    Ok(())
+}
+
+/// Asks for pages until there are as many processes as wanted, or the list ends; a page may be empty, and the list go on. Returns also
+/// whether it may go on.
+async fn gather<E>(
+    limit: usize,
+    ask: impl AsyncFn(i32, String) -> Result<v1::ListProcessesResponse, E>,
+) -> Result<(Vec<v1::Process>, bool), E> {
+    let mut processes = Vec::new();
     let mut page_token = String::new();
     loop {
         let left = limit - processes.len();
-        let page_size = i32::try_from(left).unwrap_or(PAGE).min(PAGE);
-        let request = v1::ListProcessesRequest { filter: Some(arguments.filter.to_proto()), page_size, page_token };
-        let page = client.list_processes(request).await?;
-        processes.extend(page.processes.into_iter().take(left).map(ProcessView::from));
+        let page = ask(i32::try_from(left).unwrap_or(PAGE).min(PAGE), page_token).await?;
+        processes.extend(page.processes.into_iter().take(left));
         page_token = page.next_page_token;
         if page_token.is_empty() || processes.len() >= limit {
-            break;
+            return Ok((processes, !page_token.is_empty()));
         }
     }
-    context.format.print(&processes, |processes| text(processes))?;
-    if !page_token.is_empty() && context.format == Format::Text {
-        note(&format!("there are more than {}: --limit N or --all shows them", processes.len()));
-    }
-    Ok(())
 }
 
 fn text(processes: &[ProcessView]) -> String {
@@ -84,5 +96,33 @@ fn clipped(text: &str) -> String {
     match text.char_indices().nth(CHARS_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    /// Answers as a broker whose pages hold so many processes of those asked for, the last of them at the end of the list.
+    async fn page(counts: &[usize], token: &str) -> Result<v1::ListProcessesResponse, Infallible> {
+        let number: usize = token.parse().unwrap_or(0);
+        let is_last = number + 1 == counts.len();
+        let next_page_token = if is_last { String::new() } else { (number + 1).to_string() };
+        Ok(v1::ListProcessesResponse { processes: vec![v1::Process::default(); counts[number]], next_page_token })
+    }
+
+    #[tokio::test]
+    async fn a_page_without_processes_does_not_end_the_list() {
+        for (counts, limit, found, may_be_more) in [
+            (&[0, 0, 2][..], 50, 2, false),
+            (&[2, 0, 0, 3][..], usize::MAX, 5, false),
+            (&[0, 1, 1, 0][..], 2, 2, true),
+            (&[0][..], 50, 0, false),
+        ] {
+            let Ok((processes, more)) = gather(limit, async |_, token| page(counts, &token).await).await;
+            assert_eq!((processes.len(), more), (found, may_be_more), "{counts:?}");
+        }
     }
 }
