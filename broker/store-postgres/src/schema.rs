@@ -14,7 +14,10 @@ use crate::{PostgresStore, connect};
 
 /// Returns every migration, in order. A released migration is never changed: its checksum is stored in every database.
 fn migrations() -> Vec<Migration> {
-    let all = [(1, "foundation", include_str!("migrations/0001_foundation.sql"))];
+    let all = [
+        (1, "foundation", include_str!("migrations/0001_foundation.sql")),
+        (2, "counts", include_str!("migrations/0002_counts.sql")),
+    ];
     all.into_iter()
         .map(|(version, name, sql)| {
             Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
