@@ -222,7 +222,7 @@ pub const CLOCK_SYNC: Duration = Duration::from_secs(60);
 /// The interval between counts of the brokers that listen. A broker that comes in between greets the others.
 pub const PEERS_COUNT_INTERVAL: Duration = Duration::from_secs(10);
 /// The interval at which changes of the numbers of processes are added up, after commits.
-pub const COUNTS_FOLD_INTERVAL: Duration = Duration::from_secs(1);
+pub const COUNTS_FOLD_INTERVAL: Duration = Duration::from_secs(3);
 /// The least pause between two such statements, as a multiple of the time that the first of them took.
 pub const COUNTS_FOLD_REST: u32 = 20;
 /// Changes that one statement adds up.

@@ -41,7 +41,7 @@ pub const SIGNED_DIGESTS_REMEMBERED_MAX: usize = 65_536;
 /// Changes of the numbers of processes, one for each statement and state, from which on they are added up.
 pub const COUNT_CHANGES_MAX: i64 = 1_000;
 /// Longest time after a broker's last commit in which it adds them up.
-pub const COUNT_CHANGES_AGE_MAX: Duration = Duration::from_secs(3);
+pub const COUNT_CHANGES_AGE_MAX: Duration = Duration::from_secs(4);
 /// Log lines that one process may have; further lines are dropped, and counted.
 pub const LOG_LINES_MAX: usize = 10_000;
 /// Bytes of messages and fields that the log lines of one process may have.

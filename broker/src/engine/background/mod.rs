@@ -12,7 +12,7 @@
 //! | [`Bulks`] | processes of bulk actions | while there are some |
 //! | [`Keeper`] | finished and deleted processes → gone | their retention is over; every minute, and on and on while it lags |
 //! | [`buckets`] | buckets of rates → forgotten | they are full again |
-//! | [`fold_counts`] | changes of the numbers of processes → the numbers | every second, after commits |
+//! | [`fold_counts`] | changes of the numbers of processes → the numbers | every three seconds, after commits |
 //! | [`keep_time`] | the broker's clock → the database's | every minute, where brokers share a database |
 
 mod buckets;
