@@ -3505,8 +3505,8 @@ pub struct ClaimRequest {
     #[prost(fixed64, tag = "6")]
     pub instance: u64,
     /// True if the answer to an earlier claim of this run may have been lost: then `held` names every lease that the run has, claims of
-    /// it that still wait at this broker are ended, and what else was leased to it waits again at once; no retry is spent. Only with `instance`, and only
-    /// while no other claim of the run is under way.
+    /// it that still wait at this broker are ended, and what else was leased to it waits again at once; no retry is spent. Only with
+    /// `instance`, and only while no other claim of the run is under way.
     #[prost(bool, tag = "7")]
     pub names_held: bool,
     /// The leases that the run has, at most 1000.

@@ -5,6 +5,7 @@
 -- grants claimed under, each once: bigint[], $9 now_ms: bigint, $10 instance of each lease: bigint[].
 -- `is_lane_empty` is determined only if it is likely, or for a single lease, because it reads the lane once more. A row that another broker
 -- is claiming still counts as waiting. `ORDER BY` makes the server read the index of the lane, and no further than the first row.
+-- Where work with keys waits, no row is locked: the claims that count pass over locked rows, and would take such work out of its order.
 -- Race won: one statement sees one moment, so a pause, limit or revocation that was committed before it applies. Rows that another broker
 -- is claiming are passed over, and those that are taken here are locked first.
 -- One plan is made for all claims, since planning takes longer than the claim: so no estimate may depend on the parameters, which are read
@@ -25,7 +26,12 @@ restricted AS MATERIALIZED (
         OR EXISTS (
             SELECT FROM apiary.grants
             WHERE key = ANY ((SELECT grants FROM asked)::bigint[]) AND revoked_from_ms IS NOT NULL
-        ) AS is_so
+        )
+        OR (
+            SELECT 1 FROM apiary.queue
+            WHERE colony = $1 AND executor_type = $2 AND (concurrency_key IS NOT NULL OR rate_key IS NOT NULL)
+            LIMIT 1
+        ) IS NOT NULL AS is_so
 ),
 -- A process without a spec is not plain: the other statements report it.
 next AS MATERIALIZED (
