@@ -18,7 +18,7 @@ const ONLY_ONE: [(&str, &str); 14] = [
     ("leases/claim_plain.sql", "a round trip to Postgres costs more than a statement; SQLite has none to spare"),
     ("limits/lock.sql", "brokers that share a Postgres count limits one after the other; SQLite has one writer"),
     ("pauses/lock.sql", "brokers that share a Postgres end pauses one after the other; SQLite has one writer"),
-    ("processes/bound_labels.sql", "only Postgres has an index of labels"),
+    ("processes/use_label_index.sql", "only Postgres has an index of labels"),
     ("processes/delete_attempts.sql", "in SQLite nothing changes while a statement waits: it has one writer"),
     ("retention/lock.sql", "brokers that share a Postgres delete one at a time, and holds wait; SQLite has one writer"),
     ("retention/try_lock.sql", "brokers that share a Postgres delete one at a time; SQLite has one writer"),

@@ -1,7 +1,7 @@
 //! Lists of processes in Postgres: pages that read a bounded number of rows, and counts.
 
 use apiary_database::{Sql, query, sql};
-use apiary_store::limits::{LIST_AROUND_MAX, LIST_FEW_MAX, LIST_LABELLED_MAX, LIST_ROWS_MAX};
+use apiary_store::limits::{LIST_AROUND_MAX, LIST_FEW_MAX, LIST_ROWS_MAX};
 use apiary_store::model::{ColonyKey, Page, ProcessCount, ProcessCursor, ProcessFilter, ProcessPage, ProcessState};
 use apiary_store::{ColonyStore as _, StoreResult, checks, rows};
 
@@ -72,12 +72,12 @@ async fn with_few_labels(
     filter: &ProcessFilter,
     page: Page<ProcessCursor>,
 ) -> StoreResult<Option<ProcessPage>> {
-    let bound = query(sql!("processes/bound_labels.sql")).bind(LIST_LABELLED_MAX.to_string());
+    let index = query(sql!("processes/use_label_index.sql"));
     let select = paged(sql!("processes/list_by_labels.sql"), colony, filter, page).bind(LIST_FEW_MAX);
     let mut session = store.session().await?;
     session.begin().await?;
     let read = async {
-        session.row(bound).await?;
+        session.row(index).await?;
         session.rows(select).await
     };
     let found: Result<_, Fault> = read.await;

@@ -52,8 +52,6 @@ pub const LIST_ROWS_MAX: i64 = 2_000;
 pub const LIST_FEW_MAX: i64 = 200;
 /// Running or blocked processes, of all colonies, that are read to find those of one colony.
 pub const LIST_AROUND_MAX: i64 = 5_000;
-/// Entries that the index of labels gives for one page; beyond it, a part of them.
-pub const LIST_LABELLED_MAX: i64 = 5_000;
 /// The most attempts of one process that are shown: the last ones.
 pub const ATTEMPTS_MAX: i64 = 100;
 /// Processes that are counted ahead of one that is explained; beyond it the explanation says "more than".

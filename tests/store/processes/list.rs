@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use apiary_store::limits::LIST_ROWS_MAX;
-use apiary_store::model::{Page, ProcessCount, ProcessFilter, ProcessState};
+use apiary_store::model::{NewProcess, Page, ProcessCount, ProcessFilter, ProcessState};
 use apiary_tests::Backend;
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ on_each_store!(
     a_colony_lists_only_its_own,
     a_page_that_finds_nothing_says_where_the_list_goes_on,
     few_are_found_at_once_wherever_they_are,
+    all_with_two_labels_that_many_have_are_found,
 );
 
 /// The number of processes that were counted, all of them.
@@ -229,6 +230,31 @@ async fn crowd(tenant: &Tenant) -> Uuid {
         left -= 700;
     }
     rare
+}
+
+async fn all_with_two_labels_that_many_have_are_found(backend: Backend) {
+    const EACH: i64 = 12_000;
+    let tenant = Tenant::on(&backend).await;
+    let (usual, mut both) = (tenant.process(), Vec::new());
+    for first in (0..2 * EACH).step_by(1000) {
+        let labelled = |number: i64| {
+            let names: &[&str] = if number < 150 { &["a", "b"] } else { &[["a", "b"][usize::from(number % 2 == 0)]] };
+            NewProcess {
+                process_id: Uuid::now_v7(),
+                submitted_at_ms: NOW + number,
+                labels: names.iter().map(|name| ((*name).to_owned(), "1".to_owned())).collect(),
+                ..usual.clone()
+            }
+        };
+        let batch: Vec<NewProcess> = (first..first + 1000).map(labelled).collect();
+        both.extend(batch.iter().filter(|process| process.labels.len() == 2).map(|process| process.process_id));
+        tenant.store.submit(&batch, NOW).await.unwrap();
+    }
+    both.reverse();
+    let labels = ["a", "b"].map(|name| (name.to_owned(), "1".to_owned()));
+    let filter = ProcessFilter { labels: labels.into(), ..Default::default() };
+    let found: Vec<Uuid> = pages(&tenant, &filter, 100).await.into_iter().flatten().collect();
+    assert_eq!(found, both);
 }
 
 /// Returns the pages of a list, each as the ids of its processes.

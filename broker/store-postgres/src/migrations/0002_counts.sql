@@ -11,7 +11,7 @@ CREATE TABLE apiary.count_changes (
     colony bigint NOT NULL,
     change bigint NOT NULL,
     state text NOT NULL
-) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+) WITH (vacuum_truncate = off, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
 -- Counts all processes.
 CREATE FUNCTION apiary.count_all() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -1,7 +1,7 @@
 -- A page as in `list.sql`, from all processes with the wanted labels, if these are few: then nothing else is read.
 -- $1 to $11 as in `list.sql`, $12 the number of such processes, of all colonies, from which they are too many: bigint.
 -- The last row, `is_end`, is not of the page: 1 is the place to go on from, 2 means that they are too many, and that the page of `list.sql`
--- stands. The index of labels has no order, and no colony. `bound_labels.sql` limits what is read from it.
+-- stands. The index of labels has no order, and no colony: what it has of a label is read whole, but only so many rows.
 -- Race won: one statement sees one moment, so that a process in transition is in one state, not in none.
 WITH few AS MATERIALIZED (
     SELECT process_id, colony FROM apiary.specs WHERE labels @> $5::jsonb LIMIT $12
