@@ -155,6 +155,8 @@ pub const WATCH_LAG_MAX: usize = 8192;
 pub const CANCEL_GRACE_MS_DEFAULT: i64 = 30_000;
 /// The longest grace time of a cancelled process, in milliseconds.
 pub const CANCEL_GRACE_MS_MAX: i64 = 3_600_000;
+/// The interval at which retention reads again what is behind it, although it knows of nothing there, in milliseconds.
+pub const RETENTION_BEHIND_MS: i64 = 3_600_000;
 /// Time for which the id of a deleted process is kept after its spec's `submit_by`, in milliseconds: a submit that was
 /// let in at the last moment may still wait for its commit.
 pub const DELETED_KEPT_MS: i64 = 60_000;
