@@ -550,7 +550,7 @@ pub struct ListProcessesResponse {
     /// none, and the list go on.
     #[prost(message, repeated, tag = "1")]
     pub processes: ::prost::alloc::vec::Vec<Process>,
-    /// Where the next page starts; empty after the last. Only that tells the end of the list.
+    /// The start of the next page; empty after the last. Only that tells the end of the list.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
 }
@@ -2110,7 +2110,7 @@ pub struct Bulk {
     /// `running`, `stopped` or `finished`.
     #[prost(string, tag = "6")]
     pub state: ::prost::alloc::string::String,
-    /// How many matched when it was started; the least number if `more_may_match`.
+    /// The number that matched when it was started; the least that it can be if `more_may_match`.
     #[prost(int64, tag = "7")]
     pub matched: i64,
     /// How many it has changed so far.
@@ -3501,7 +3501,7 @@ pub struct ClaimRequest {
     /// What the executor has; absent means nothing that could be asked for, and no limit.
     #[prost(message, optional, tag = "5")]
     pub offer: ::core::option::Option<Offer>,
-    /// Which run of the executor claims: a random number, made anew at each start; 0 means that it does not say.
+    /// The run of the executor that claims: a random number, made anew at each start; 0 means that it does not say.
     #[prost(fixed64, tag = "6")]
     pub instance: u64,
     /// True if the answer to an earlier claim of this run may have been lost: then `held` names every lease that the run has, claims of
