@@ -5,7 +5,7 @@ use apiary_identity::Clock;
 use apiary_store::model::{AttemptEnding, LeaseEnd, LeaseRecord, Release};
 use apiary_store::{Store, StoreResult};
 
-use crate::engine::notify::wakeups::{Change, Wakeups};
+use crate::engine::notify::wakeups::Wakeups;
 use crate::limits::SWEEP_ROWS;
 
 /// Moves their processes from `leases` back to `queue`, or, being cancelled, to `finished`, for every broker; returns the leases.
@@ -37,13 +37,7 @@ pub(crate) async fn give_back_revoked(
                     "released for another executor: the holder's grant was revoked"
                 );
             }
-            let change = Change { colony: lease.lane.colony, process_id };
-            if end == LeaseEnd::Done {
-                wakeups.work(&lease.lane);
-                wakeups.changed(change);
-            } else {
-                wakeups.ended(change);
-            }
+            wakeups.given_back(&lease.lane, process_id, end);
             given_back.push(lease);
         }
         let moved = given_back.len() > before;

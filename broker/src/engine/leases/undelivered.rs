@@ -10,7 +10,6 @@ use uuid::Uuid;
 use crate::Error;
 use crate::engine::Engine;
 use crate::engine::commit::committer::Flush;
-use crate::engine::notify::wakeups::Change;
 
 /// A run of an executor whose leases are asked for.
 pub(crate) struct RunQuery {
@@ -86,16 +85,10 @@ impl Engine {
             let process_id = release.lease.process_id;
             self.lookup.given().remove(process_id);
             let Some(record) = records.iter().find(|record| record.process_id == process_id) else { continue };
-            let change = Change { colony: record.lane.colony, process_id };
-            if end == LeaseEnd::Done {
-                self.wakeups.work(&record.lane);
-                // Its `max_wait` runs again: the sweep must wake when that is over.
-                self.wakeups.due_at(now_ms);
-                self.wakeups.changed(change);
-            } else {
-                self.wakeups.ended(change);
-            }
+            self.wakeups.given_back(&record.lane, process_id, end);
         }
+        // The `max_wait` of what waits runs again: the sweep must wake when that is over.
+        self.wakeups.due_at(now_ms);
         tracing::info!(leases = releases.len(), "gave back work whose lease the executor never received");
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use apiary_store::model::{ColonyKey, Lane, ProcessState, RevokedGrant};
+use apiary_store::model::{ColonyKey, Lane, LeaseEnd, ProcessState, RevokedGrant};
 use tokio::sync::{Notify, broadcast, mpsc};
 use uuid::Uuid;
 
@@ -122,6 +122,17 @@ impl Wakeups {
     pub(crate) fn ended(&self, change: Change) {
         self.changed(change);
         self.ended.note(change.process_id);
+    }
+
+    /// Tells that a lease was given back: its process waits again, or was cancelled.
+    pub(crate) fn given_back(&self, lane: &Lane, process_id: Uuid, end: LeaseEnd) {
+        let change = Change { colony: lane.colony, process_id };
+        if end == LeaseEnd::Done {
+            self.work(lane);
+            self.changed(change);
+        } else {
+            self.ended(change);
+        }
     }
 
     /// Notes that a process may have ended while a child of it was submitted.
