@@ -29,7 +29,6 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(250);
 pub(crate) struct Dispatcher {
     queue: Mutex<PollQueue>,
     wake: Notify,
-    hearing: Hearing,
 }
 
 /// Leases on the way to their caller. If it is dropped before [`delivered`](Self::delivered), the leases are released.
@@ -60,7 +59,7 @@ impl Drop for LeaseGuard {
 impl Dispatcher {
     /// Returns a dispatcher without polls.
     pub(crate) fn new(hearing: Hearing) -> Self {
-        Self { queue: Mutex::new(PollQueue::new(hearing.clone())), wake: Notify::new(), hearing }
+        Self { queue: Mutex::new(PollQueue::new(hearing)), wake: Notify::new() }
     }
 
     /// Waits up to `wait` for work; with no wait, makes one pass. An empty answer is not an error.
@@ -195,7 +194,7 @@ impl Dispatcher {
                 passes.push(self.pass(store, clock, pass, lines).boxed());
             }
             // At once after the start; the interval is read anew each time, because it is shorter while no hints arrive.
-            let search_at = searched_at.map_or_else(Instant::now, |at: Instant| at + self.hearing.interval());
+            let search_at = searched_at.map_or_else(Instant::now, |at: Instant| at + self.queue().look_interval());
             tokio::select! {
                 () = stop.cancelled() => break,
                 Some(()) = passes.next(), if !passes.is_empty() => {}
@@ -279,14 +278,9 @@ impl Dispatcher {
         self.wake.notify_one();
     }
 
-    /// Releases the leases of callers who are gone. If that fails, the leases end by themselves.
+    /// Releases the leases of callers who are gone.
     async fn give_back(&self, store: &dyn Store, clock: &dyn Clock, lane: Lane, leases: Vec<LeaseRef>) {
-        let releases: Vec<_> = leases.iter().copied().map(Release::at_once).collect();
-        if let Err(error) = store.release(&releases, clock.now_ms()).await {
-            tracing::warn!(
-                %error, count = leases.len(), "cannot release the leases of disconnected clients; they will expire"
-            );
-        }
+        release_unheard(store, clock, &leases).await;
         // The process is back in its lane, and its place under a limit is free again.
         self.wake(&lane);
         self.moved(lane.colony);
@@ -296,6 +290,17 @@ impl Dispatcher {
         // It is only ever changed in steps that cannot panic half-way.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Releases the leases of callers who are gone; returns false if that fails: then they end by themselves.
+pub(in crate::engine) async fn release_unheard(store: &dyn Store, clock: &dyn Clock, leases: &[LeaseRef]) -> bool {
+    let releases: Vec<_> = leases.iter().copied().map(Release::at_once).collect();
+    let released = store.release(&releases, clock.now_ms()).await.inspect_err(|error| {
+        tracing::warn!(
+            %error, count = leases.len(), "cannot release the leases of disconnected clients; they will expire"
+        );
+    });
+    released.is_ok()
 }
 
 /// Claims from the database. A panic in one lane must not end the dispatcher for all.

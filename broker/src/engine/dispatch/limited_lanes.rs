@@ -6,14 +6,11 @@ use std::time::Duration;
 use apiary_store::model::{ClaimResult, ColonyKey, Lane};
 use tokio::time::Instant;
 
-use crate::hearing::Hearing;
-
 /// Lanes in which limits hold back work, by colony and executor type.
 #[derive(Default)]
 pub(in crate::engine) struct LimitedLanes {
     lanes: HashMap<ColonyKey, HashMap<String, LimitedLane>>,
     moves: u64,
-    hearing: Hearing,
 }
 
 struct LimitedLane {
@@ -24,12 +21,14 @@ struct LimitedLane {
     due_at: Instant,
 }
 
-impl LimitedLanes {
-    /// Returns no lanes, yet.
-    pub(in crate::engine) fn new(hearing: Hearing) -> Self {
-        Self { hearing, ..Self::default() }
-    }
+/// Pauses between two passes of a lane in which limits hold back work.
+#[derive(Clone, Copy)]
+pub(in crate::engine) struct Pauses {
+    pub(in crate::engine) shortest: Duration,
+    pub(in crate::engine) longest: Duration,
+}
 
+impl LimitedLanes {
     /// Returns the number of state changes so far; a pass takes it at its begin, for [`pass_ended`](Self::pass_ended).
     pub(in crate::engine) fn moves(&self) -> u64 {
         self.moves
@@ -37,13 +36,13 @@ impl LimitedLanes {
 
     /// Plans a lane after a pass that began at this number of state changes. If a limit held back work, the lane is due again when a rate
     /// allows the next start, and when a place may have become free, which may have happened during the pass. It is due after
-    /// [`Hearing::interval`] in any case, so that a lost hint delays work but never stops it. Passes for a place have this pause between them.
+    /// the longest pause in any case, so that a lost hint delays work but never stops it. Passes for a place have the shortest between them.
     pub(in crate::engine) fn pass_ended(
         &mut self,
         lane: &Lane,
         moves: u64,
         claims: &ClaimResult,
-        pause: Duration,
+        pauses: Pauses,
         now_ms: i64,
         now: Instant,
     ) {
@@ -51,14 +50,14 @@ impl LimitedLanes {
             self.forget(lane);
             return;
         }
-        let longest = self.hearing.interval();
+        let Pauses { shortest, longest } = pauses;
         let by_rate = claims.next_start_ms.map(|next_ms| {
             Duration::from_millis(u64::try_from(next_ms.saturating_sub(now_ms)).unwrap_or(0)).min(longest)
         });
         // A place that became free during the pass was not seen by it, and no further state change may come.
         let has_moved = claims.waits_for_running && self.moves != moves;
-        let due_at = now + if has_moved { pause } else { by_rate.unwrap_or(longest) };
-        let limited = LimitedLane { rested_at: now + pause, waits_for_running: claims.waits_for_running, due_at };
+        let due_at = now + if has_moved { shortest } else { by_rate.unwrap_or(longest) };
+        let limited = LimitedLane { rested_at: now + shortest, waits_for_running: claims.waits_for_running, due_at };
         self.lanes.entry(lane.colony).or_default().insert(lane.executor_type.clone(), limited);
     }
 
@@ -108,6 +107,7 @@ mod tests {
     use super::*;
     use crate::limits::{LIMITED_PASS_PAUSE, LOOK_INTERVAL};
 
+    const PAUSES: Pauses = Pauses { shortest: LIMITED_PASS_PAUSE, longest: LOOK_INTERVAL };
     const COLONY: ColonyKey = ColonyKey(1);
 
     fn lane() -> Lane {
@@ -121,14 +121,14 @@ mod tests {
     #[test]
     fn a_place_that_gets_free_makes_its_lane_due_at_once_and_then_not_without_a_pause() {
         let (mut limited, now) = (LimitedLanes::default(), Instant::now());
-        limited.pass_ended(&lane(), limited.moves(), &by_place(), LIMITED_PASS_PAUSE, 0, now);
+        limited.pass_ended(&lane(), limited.moves(), &by_place(), PAUSES, 0, now);
         assert_eq!(limited.next(), Some(now + LOOK_INTERVAL));
         let later = now + Duration::from_secs(1);
         assert!(limited.moved(COLONY, later));
         assert!(!limited.moved(ColonyKey(2), later), "of another colony");
         assert_eq!(limited.due(later), [lane()]);
         assert_eq!(limited.next(), None);
-        limited.pass_ended(&lane(), limited.moves(), &by_place(), LIMITED_PASS_PAUSE, 0, later);
+        limited.pass_ended(&lane(), limited.moves(), &by_place(), PAUSES, 0, later);
         assert!(limited.moved(COLONY, later));
         assert_eq!(limited.next(), Some(later + LIMITED_PASS_PAUSE));
     }
@@ -138,7 +138,7 @@ mod tests {
         let (mut limited, now) = (LimitedLanes::default(), Instant::now());
         let moves = limited.moves();
         assert!(!limited.moved(COLONY, now), "nobody waits yet");
-        limited.pass_ended(&lane(), moves, &by_place(), LIMITED_PASS_PAUSE, 0, now);
+        limited.pass_ended(&lane(), moves, &by_place(), PAUSES, 0, now);
         assert_eq!(limited.next(), Some(now + LIMITED_PASS_PAUSE));
     }
 
@@ -146,10 +146,10 @@ mod tests {
     fn a_rate_says_itself_when_its_lane_is_due() {
         let (mut limited, now) = (LimitedLanes::default(), Instant::now());
         let claims = ClaimResult { hit_limit: true, next_start_ms: Some(1300), ..ClaimResult::default() };
-        limited.pass_ended(&lane(), 0, &claims, LIMITED_PASS_PAUSE, 1000, now);
+        limited.pass_ended(&lane(), 0, &claims, PAUSES, 1000, now);
         assert!(!limited.moved(COLONY, now));
         assert_eq!(limited.next(), Some(now + Duration::from_millis(300)));
-        limited.pass_ended(&lane(), 0, &ClaimResult::default(), LIMITED_PASS_PAUSE, 1000, now);
+        limited.pass_ended(&lane(), 0, &ClaimResult::default(), PAUSES, 1000, now);
         assert_eq!(limited.next(), None);
     }
 }

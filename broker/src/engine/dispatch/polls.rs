@@ -2,6 +2,7 @@
 //! holds the lock.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
 
 use apiary_store::limits::CLAIM_PASS_COUNT_MAX;
 use apiary_store::model::{ClaimResult, ClaimSlot, ClaimedLease, ColonyKey, GrantKey, Lane, LeaseRef};
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 use crate::Error;
 use crate::engine::dispatch::counting::CountingTurns;
 use crate::engine::dispatch::empty_lanes::{EmptyLanes, LaneKnowledge};
-use crate::engine::dispatch::limited_lanes::LimitedLanes;
+use crate::engine::dispatch::limited_lanes::{LimitedLanes, Pauses};
 use crate::hearing::Hearing;
 use crate::limits::{CLAIM_PASS_POLLS_MAX, CLAIM_PASSES_PER_POLL_MAX, LIMITED_PASS_PAUSE};
 
@@ -90,7 +91,12 @@ pub(in crate::engine) struct Pass {
 impl PollQueue {
     /// Returns a queue without polls.
     pub(in crate::engine) fn new(hearing: Hearing) -> Self {
-        Self { limited: LimitedLanes::new(hearing.clone()), hearing, ..Self::default() }
+        Self { hearing, ..Self::default() }
+    }
+
+    /// Returns the interval at which other brokers' work is looked for.
+    pub(in crate::engine) fn look_interval(&self) -> Duration {
+        self.hearing.interval()
     }
 
     /// Adds a poll; returns its number. It is due for a pass, unless it may wait for work and its lane is known to be empty: then it
@@ -264,7 +270,8 @@ impl PollQueue {
         let now = Instant::now();
         // At least as long as the pass took: a slow database gets half of the time for other work.
         let pause = LIMITED_PASS_PAUSE.max(now.saturating_duration_since(pass.began));
-        self.limited.pass_ended(&pass.lane, pass.moves, claims, pause, now_ms, now);
+        let pauses = Pauses { shortest: pause, longest: self.look_interval() };
+        self.limited.pass_ended(&pass.lane, pass.moves, claims, pauses, now_ms, now);
     }
 
     /// Answers the polls that got something, are drained or no longer wait; returns the leases of polls that are gone.

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use apiary_identity::{Clock, Envelope, OnFailed, Spec};
 use apiary_store::limits::LIMIT_GRACE_MS;
 use apiary_store::model::{
-    Colony, ColonyKey, Effect, Lane, LimitKind, Limits, NewProcess, Parent, ProcessState, Release, Resubmission,
-    SubmitResult,
+    Colony, ColonyKey, Effect, Lane, LimitKind, Limits, NewProcess, Parent, ProcessState, Resubmission, SubmitResult,
 };
 use apiary_store::{Store, StoreResult};
 use uuid::Uuid;
@@ -16,7 +15,7 @@ use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::commit::committer::Flush;
-use crate::engine::dispatch::dispatcher::Dispatcher;
+use crate::engine::dispatch::dispatcher::{Dispatcher, release_unheard};
 use crate::engine::dispatch::hand_over::Reservation;
 use crate::engine::notify::wakeups::{Change, Wakeups};
 use crate::engine::processes::operations::Operations;
@@ -230,14 +229,8 @@ impl SubmitFlush {
         let (lane, slots) = (reserved.lane(), reserved.slots());
         let (mut answers, leased) = self.store.submit_leased(processes, lane, slots, &*self.clock).await?;
         let unheard = reserved.give(leased);
-        if !unheard.is_empty() {
-            let releases: Vec<Release> = unheard.iter().copied().map(Release::at_once).collect();
-            let waits = self.store.release(&releases, self.clock.now_ms()).await;
-            if let Err(error) = &waits {
-                tracing::warn!(%error, count = releases.len(), "cannot release the leases of disconnected clients; they will expire");
-            }
-            let released: HashSet<Uuid> =
-                unheard.iter().filter(|_| waits.is_ok()).map(|lease| lease.process_id).collect();
+        if !unheard.is_empty() && release_unheard(&*self.store, &*self.clock, &unheard).await {
+            let released: HashSet<Uuid> = unheard.iter().map(|lease| lease.process_id).collect();
             for (process, answer) in processes.iter().zip(&mut answers) {
                 if released.contains(&process.process_id) {
                     // Announced like any other that waits.

@@ -112,7 +112,7 @@ impl<'s> HandOver<'s> {
 }
 
 /// Returns when a lease of a new process ends: after its duration, or at the process's `max_exec` if that is earlier.
-pub fn expires_at_ms(process: &NewProcess, lease_ms: i64, now_ms: i64) -> i64 {
+fn expires_at_ms(process: &NewProcess, lease_ms: i64, now_ms: i64) -> i64 {
     let longest_ms = if process.max_exec_ms > 0 { process.max_exec_ms } else { i64::MAX };
     now_ms.saturating_add(lease_ms.min(longest_ms))
 }
