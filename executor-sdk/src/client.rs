@@ -1,6 +1,6 @@
 //! A client of a single broker, with one key, for one colony.
 
-mod batcher;
+pub(crate) mod batcher;
 mod broker;
 mod bulks;
 mod bytes_codec;

@@ -5,7 +5,7 @@
 //! to date), [`heartbeat`] renews its lease, and [`lease`](crate::lease) sends its result. [`drain`] ends everything.
 //!
 //! So claiming goes on while earlier work is verified and runs. Results that come while a result is on its way go with
-//! the next call of the client, signed once.
+//! the next call of the client, signed once; while all slots are taken, the same call claims the next work ([`results`]).
 
 mod attempt;
 mod builder;
@@ -15,6 +15,7 @@ mod drain;
 mod heartbeat;
 mod introduce;
 mod polls;
+mod results;
 mod rules;
 mod waits;
 mod works;
@@ -75,6 +76,7 @@ struct Settings {
 struct Context {
     client: Client,
     settings: Settings,
+    results: results::Results,
     rules: rules::Rules,
     waits: waits::Waits,
     /// Throttle of log lines about work that failed for good, or waits for its surroundings.
@@ -152,12 +154,13 @@ impl Executor {
         let (rules, waits) = (rules::Rules::new(guard), waits::Waits::default());
         let give_up = CancellationToken::new();
         let warnings = Throttle::new(Arc::clone(client.clock()));
-        let context = Arc::new(Context { client, settings, rules, waits, warnings, handlers, tasks, give_up });
+        let (results, claimed) = results::Results::new(client.clone(), claim::request(&settings));
+        let context = Arc::new(Context { client, settings, results, rules, waits, warnings, handlers, tasks, give_up });
         let mut works = works::Works::new(Arc::clone(&context));
         // Dropping the loops cancels no work: attempts are tasks of `works`, and `drain` waits for them below, also
         // after an error.
         let ended = tokio::select! {
-            ended = claim_through_panics(&context, &mut works, shutdown) => ended,
+            ended = claim_through_panics(&context, &mut works, claim::Claims::new(claimed), shutdown) => ended,
             never = Box::pin(keep_rules_through_panics(&context, shutdown)) => match never {},
             problem = context.tasks.failed() => Err(ClientError::Broken(problem)),
         };
@@ -170,11 +173,11 @@ impl Executor {
 async fn claim_through_panics(
     context: &Context,
     works: &mut works::Works,
+    // From outside the loop, so that a panic does not reset the back-off or register the executor again.
+    mut claims: claim::Claims,
     shutdown: &CancellationToken,
 ) -> Result<(), ClientError> {
     let mut life = context.tasks.life("claims", shutdown.clone());
-    // Outside the loop, so that a panic does not reset the back-off or register the executor again.
-    let mut claims = claim::Claims::new();
     loop {
         match life.run(claims.run(context, works, shutdown)).await {
             Some(ended) => return ended,

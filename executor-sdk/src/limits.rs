@@ -33,6 +33,8 @@ pub const LEASE_DEFAULT: Duration = Duration::from_millis(LEASE_MS_DEFAULT.unsig
 pub const LEASE_MIN: Duration = Duration::from_millis(LEASE_MS_MIN.unsigned_abs());
 /// The longest lease that the broker gives.
 pub const LEASE_MAX: Duration = Duration::from_millis(LEASE_MS_MAX.unsigned_abs());
+/// Wait of work that was claimed with results for the slot of an attempt that ended. Beyond that it is released.
+pub const SLOT_WAIT: Duration = Duration::from_secs(1);
 /// Wait of a claim for work.
 pub const CLAIM_WAIT: Duration = Duration::from_secs(20);
 /// Shortest wait of a claim when a proxy cuts longer polls.

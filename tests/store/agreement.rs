@@ -143,6 +143,16 @@ impl Run<'_> {
                     self.reference.complete(&leases, now_ms)
                 );
             }
+            Call::CompleteAndClaim(tokens, polls) => {
+                let (leases, slots, lane) = (self.leases(tokens), self.slots(polls), self.tenant.lane());
+                let batch: Vec<Completion> =
+                    leases.iter().map(|lease| crate::tenant::completion(*lease, "{}")).collect();
+                let (ends, claims) =
+                    store.complete_and_claim(&batch, now_ms, &lane, &slots, &at(now_ms)).await.unwrap();
+                let got: Vec<Got> = claims.expect("a short lane").claimed.iter().map(got).collect();
+                prop_assert_eq!(ends, self.reference.complete(&leases, now_ms));
+                prop_assert_eq!(got, self.reference.claim(&slots, now_ms));
+            }
             Call::Fail(drawn) => {
                 let batch = self.failures(drawn);
                 prop_assert_eq!(store.fail(&batch, now_ms).await.unwrap(), self.reference.fail(&batch, now_ms));

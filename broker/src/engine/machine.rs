@@ -195,7 +195,7 @@ impl Engine {
             completions: Committer::start(
                 tasks,
                 "complete writer",
-                CompleteFlush::new(lookup.clone(), wakeups.clone(), clock.clone()),
+                CompleteFlush::new(lookup.clone(), dispatcher.clone(), wakeups.clone(), clock.clone()),
                 finish,
             ),
             runs: Committer::start(tasks, "lost leases", RunLookup::new(store.clone()), finish),

@@ -31,7 +31,7 @@ pub(crate) use executors::register::RegistrationRequest;
 pub(crate) use grants::list::GrantPage;
 pub(crate) use grants::revoke::RevokeResult;
 pub(crate) use leases::checkpoints::Checkpoint;
-pub(crate) use leases::claim::{ClaimOrder, LeaseWithProof};
+pub(crate) use leases::claim::{ClaimAnswer, ClaimOrder, LeaseWithProof};
 pub(crate) use leases::release::ReleaseOrder;
 pub(crate) use limits::list::{KeyUse, LimitWithUses};
 pub(crate) use machine::{Engine, EngineSettings};

@@ -1,9 +1,8 @@
 //! Authentication and message size of each call: the bound is the size of the largest acceptable message.
 
 use crate::limits::{
-    ATTRIBUTES_MESSAGE_BYTES_MAX, CLAIM_MESSAGE_BYTES_MAX, DOCUMENT_MESSAGE_BYTES_MAX, FILTER_MESSAGE_BYTES_MAX,
-    HTTP_BODY_BYTES_MAX, MESSAGE_BYTES_MAX, REGISTER_MESSAGE_BYTES_MAX, SMALL_MESSAGE_BYTES_MAX,
-    UNSIGNED_MESSAGE_BYTES_MAX,
+    ATTRIBUTES_MESSAGE_BYTES_MAX, DOCUMENT_MESSAGE_BYTES_MAX, FILTER_MESSAGE_BYTES_MAX, HTTP_BODY_BYTES_MAX,
+    MESSAGE_BYTES_MAX, REGISTER_MESSAGE_BYTES_MAX, SMALL_MESSAGE_BYTES_MAX, UNSIGNED_MESSAGE_BYTES_MAX,
 };
 
 /// The rule for a request, by its path.
@@ -47,7 +46,7 @@ const CALLS: [Row; 23] = [
     ("/apiary.v1.GrantService/AddGrant", ALONE, DOCUMENT_MESSAGE_BYTES_MAX, false),
     ("/apiary.v1.GrantService/RevokeGrant", ALONE, DOCUMENT_MESSAGE_BYTES_MAX, false),
     ("/apiary.v1.LeaseService/AddLogs", Signature::Metadata, MESSAGE_BYTES_MAX, false),
-    ("/apiary.v1.LeaseService/Claim", Signature::Metadata, CLAIM_MESSAGE_BYTES_MAX, true),
+    ("/apiary.v1.LeaseService/Claim", Signature::Metadata, MESSAGE_BYTES_MAX, true),
     ("/apiary.v1.LeaseService/Complete", ALONE, DOCUMENT_MESSAGE_BYTES_MAX, false),
     ("/apiary.v1.LeaseService/EndBatch", SEVERAL, MESSAGE_BYTES_MAX, false),
     ("/apiary.v1.LeaseService/Fail", ALONE, DOCUMENT_MESSAGE_BYTES_MAX, false),

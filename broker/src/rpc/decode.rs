@@ -54,7 +54,7 @@ pub(super) fn process_id(text: &str) -> Result<Uuid, Error> {
 }
 
 /// Decodes a claim.
-pub(super) fn claim(request: pb::ClaimRequest) -> Result<ClaimOrder, Error> {
+pub(super) fn claim(request: pb::ClaimRequest, is_after_results: bool) -> Result<ClaimOrder, Error> {
     let executor_type = exact("executor_type", request.executor_type)?
         .ok_or_else(|| Error::field("executor_type", "is missing: name the type to claim for"))?;
     let count = match request.count_max {
@@ -71,6 +71,7 @@ pub(super) fn claim(request: pb::ClaimRequest) -> Result<ClaimOrder, Error> {
         offer: offer(request.offer.unwrap_or_default())?,
         instance: (request.instance != 0).then_some(request.instance.cast_signed()),
         held: held(request.instance, request.names_held, request.held)?,
+        is_after_results,
     })
 }
 

@@ -12,7 +12,9 @@ use bytes::Bytes;
 use super::running;
 use super::status::retry_after;
 use crate::Error;
-use crate::engine::{AwaitResult, Checkpoint, GrantPage, LeaseWithProof, ProcessDetail, ProcessPage, SubmitOutcome};
+use crate::engine::{
+    AwaitResult, Checkpoint, ClaimAnswer, GrantPage, LeaseWithProof, ProcessDetail, ProcessPage, SubmitOutcome,
+};
 
 pub(super) use executors::{executor, executor_page, function, revoked};
 
@@ -92,6 +94,12 @@ pub(super) fn submit_answer(answer: Result<SubmitOutcome, Error>) -> pb::SubmitA
             }
         }
     }
+}
+
+/// Encodes the answer to a claim.
+pub(super) fn claim_response(answer: ClaimAnswer) -> pb::ClaimResponse {
+    let leases = answer.leases.into_iter().map(lease).collect();
+    pb::ClaimResponse { leases, drain: answer.drain, answers: Vec::new() }
 }
 
 /// Encodes the result of one outcome of a batch.

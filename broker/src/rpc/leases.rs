@@ -1,7 +1,9 @@
 //! `LeaseService`.
 
+use apiary_identity::Envelope;
 use apiary_proto::v1 as pb;
 use apiary_proto::v1::lease_service_server::LeaseService;
+use futures::future::join_all;
 use tonic::{Request, Response, Status};
 
 use super::routes::caller;
@@ -14,11 +16,23 @@ use crate::auth::End;
 impl LeaseService for Rpc {
     async fn claim(&self, request: Request<pb::ClaimRequest>) -> Result<Response<pb::ClaimResponse>, Status> {
         let caller = caller(&request)?;
-        let order = decode::claim(request.into_inner()).map_err(refused)?;
+        let mut request = request.into_inner();
+        let results = std::mem::take(&mut request.results);
+        let order = decode::claim(request, !results.is_empty()).map_err(refused)?;
         let (permit, grants) = self.auth.permit_claim(&caller, &order.executor_type).await.map_err(refused)?;
-        let answer = self.engine.claim(permit, &grants, order).await.map_err(refused)?;
-        let leases = answer.leases.into_iter().map(encode::lease).collect();
-        Ok(Response::new(pb::ClaimResponse { leases, drain: answer.drain }))
+        if results.is_empty() {
+            let answer = self.engine.claim(permit, &grants, order).await.map_err(refused)?;
+            return Ok(Response::new(encode::claim_response(answer)));
+        }
+        decode::check_batch("results", results.len()).map_err(refused)?;
+        // All are checked before the first is stored, so that they and the claim meet in one commit.
+        let permitted = join_all(results.into_iter().map(|result| self.permitted(result))).await;
+        let ends = join_all(permitted.into_iter().map(|end| self.end(end)));
+        let (ends, claimed) = futures::join!(ends, self.engine.claim(permit, &grants, order));
+        // The results are stored. Whoever claims next is told why it failed.
+        let answer = claimed.inspect_err(|error| tracing::debug!(%error, "no claim after results")).unwrap_or_default();
+        let answers = ends.into_iter().map(encode::end_answer).collect();
+        Ok(Response::new(pb::ClaimResponse { answers, ..encode::claim_response(answer) }))
     }
 
     async fn renew(&self, request: Request<pb::RenewRequest>) -> Result<Response<pb::RenewResponse>, Status> {
@@ -60,7 +74,8 @@ impl LeaseService for Rpc {
     async fn end_batch(&self, request: Request<pb::EndBatchRequest>) -> Result<Response<pb::EndBatchResponse>, Status> {
         let results = request.into_inner().results;
         decode::check_batch("results", results.len()).map_err(refused)?;
-        let answers = futures::future::join_all(results.into_iter().map(|result| self.end(result))).await;
+        let answers = results.into_iter().map(|result| async { self.end(self.permitted(result).await).await });
+        let answers = join_all(answers).await;
         Ok(Response::new(pb::EndBatchResponse { answers: answers.into_iter().map(encode::end_answer).collect() }))
     }
 
@@ -94,12 +109,19 @@ impl LeaseService for Rpc {
 }
 
 impl Rpc {
-    /// Ends one attempt of a batch: `Complete` or `Fail`, according to its outcome.
-    async fn end(&self, result: pb::Envelope) -> Result<pb::EndAnswer, Error> {
+    /// Checks one result of a batch.
+    async fn permitted(&self, result: pb::Envelope) -> Result<(End, Envelope), Error> {
         let envelope = decode::envelope("results", Some(result))?;
-        let (existed, retry_at_ms) = match self.auth.permit_end(&envelope).await? {
-            End::Complete(permit, outcome) => (self.engine.complete(permit, &outcome, envelope).await?.existed, None),
-            End::Fail(permit, outcome) => {
+        Ok((self.auth.permit_end(&envelope).await?, envelope))
+    }
+
+    /// Ends one attempt of a batch: `Complete` or `Fail`, according to its outcome.
+    async fn end(&self, permitted: Result<(End, Envelope), Error>) -> Result<pb::EndAnswer, Error> {
+        let (existed, retry_at_ms) = match permitted? {
+            (End::Complete(permit, outcome), envelope) => {
+                (self.engine.complete(permit, &outcome, envelope).await?.existed, None)
+            }
+            (End::Fail(permit, outcome), envelope) => {
                 let failed = self.engine.fail(permit, outcome, envelope).await?;
                 (failed.ended.existed, failed.retry_at_ms)
             }

@@ -11,7 +11,7 @@ use apiary_store::model::{
     ClaimResult, ClaimSlot, Completion, Failure, InstanceLease, Lane, LeaseEnd, LeaseRecord, Release, Renewal,
     RenewedLease, SpecRecord,
 };
-use apiary_store::signatures::{BatchCache, pack};
+use apiary_store::signatures::{BatchCache, PackedSignatures, pack};
 use apiary_store::{LeaseStore, StoreResult, checks, documents, rows};
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -94,25 +94,39 @@ impl LeaseStore for PostgresStore {
         if completions.is_empty() {
             return Ok(Vec::new());
         }
-        let sorted = sorted(completions, |completion| completion.lease.process_id);
-        let digest = |completion: &&Completion| Digest::of(Outcome::PAYLOAD_TYPE, &completion.payload);
-        let packed = pack(&sorted, |completion| &completion.signature, digest);
-        // Once, however often the statement must be repeated; so in the other calls.
-        let payloads = column(&sorted, |completion| documents::pack(&completion.payload));
-        let ended = until_settled!(async {
-            let (keys, signed) = signatures::columns(&packed);
-            let statement = query(sql!("leases/complete.sql"))
-                .bind(column(&sorted, |completion| completion.lease.process_id))
-                .bind(column(&sorted, |completion| completion.lease.attempt))
-                .bind(column(&sorted, |completion| completion.lease.executor.0))
-                .bind(&payloads)
-                .bind(column(&packed.signatures, |signature| &signature[..]))
-                .bind(now_ms)
-                .bind(keys)
-                .bind(signed);
-            Ok::<_, Fault>(lease_ends(&self.session().await?.changes(statement).await?)?)
-        })?;
+        let results = Results::pack(completions);
+        let ended = until_settled!(async { complete(&mut self.session().await?, &results, now_ms).await })?;
         Ok(checks::ended(completions, |completion| completion.lease.process_id, &ended))
+    }
+
+    async fn complete_and_claim(
+        &self,
+        completions: &[Completion],
+        now_ms: i64,
+        lane: &Lane,
+        slots: &[ClaimSlot],
+        clock: &dyn Clock,
+    ) -> StoreResult<(Vec<LeaseEnd>, Option<ClaimResult>)> {
+        let results = Results::pack(completions);
+        let (ended, claims) = until_settled!(async {
+            let mut session = self.session().await?;
+            session.begin().await?;
+            let both = async {
+                let ended = complete(&mut session, &results, now_ms).await?;
+                let claims = match plain::claim_within(&mut session, self, lane, slots, clock).await? {
+                    Some(claims) => Some(claims),
+                    None => {
+                        let (claims, continuation) =
+                            lease(&mut session, &self.batches, lane, slots, clock, None).await?;
+                        continuation.is_none().then_some(claims)
+                    }
+                };
+                Ok::<_, Fault>((ended, claims))
+            };
+            let both = both.await;
+            session.end(both).await
+        })?;
+        Ok((checks::ended(completions, |completion| completion.lease.process_id, &ended), claims))
     }
 
     async fn fail(&self, failures: &[Failure], now_ms: i64) -> StoreResult<Vec<LeaseEnd>> {
@@ -161,6 +175,39 @@ impl LeaseStore for PostgresStore {
         })?;
         Ok(checks::ended(releases, |release| release.lease.process_id, &ended))
     }
+}
+
+/// Results as they are written, made once, however often the statement must be repeated.
+struct Results<'a> {
+    sorted: Vec<&'a Completion>,
+    payloads: Vec<Vec<u8>>,
+    packed: PackedSignatures,
+}
+
+impl<'a> Results<'a> {
+    fn pack(completions: &'a [Completion]) -> Self {
+        let sorted = sorted(completions, |completion| completion.lease.process_id);
+        let digest = |completion: &&Completion| Digest::of(Outcome::PAYLOAD_TYPE, &completion.payload);
+        let packed = pack(&sorted, |completion| &completion.signature, digest);
+        let payloads = column(&sorted, |completion| documents::pack(&completion.payload));
+        Self { sorted, payloads, packed }
+    }
+}
+
+/// Ends attempts with success; returns those that it ended.
+async fn complete(session: &mut Session, results: &Results<'_>, now_ms: i64) -> Result<HashMap<Uuid, LeaseEnd>, Fault> {
+    let Results { sorted, payloads, packed } = results;
+    let (keys, signed) = signatures::columns(packed);
+    let statement = query(sql!("leases/complete.sql"))
+        .bind(column(sorted, |completion| completion.lease.process_id))
+        .bind(column(sorted, |completion| completion.lease.attempt))
+        .bind(column(sorted, |completion| completion.lease.executor.0))
+        .bind(payloads)
+        .bind(column(&packed.signatures, |signature| &signature[..]))
+        .bind(now_ms)
+        .bind(keys)
+        .bind(signed);
+    Ok(lease_ends(&session.changes(statement).await?)?)
 }
 
 /// Runs one transaction of a claim; returns also the state to continue with in the next.

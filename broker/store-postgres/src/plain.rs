@@ -12,6 +12,7 @@ use apiary_store::{LeaseStore as _, StoreResult, rows};
 use sqlx::postgres::PgRow;
 
 use crate::fault::{Fault, until_settled};
+use crate::session::Session;
 use crate::{PostgresStore, column, signatures};
 
 /// Claims of a lane that are made by an assignment without a try, after a plain claim was impossible.
@@ -59,26 +60,10 @@ pub(super) async fn claim(
     slots: &[ClaimSlot],
     clock: &dyn Clock,
 ) -> StoreResult<Option<ClaimResult>> {
-    let Some(plain) = PlainClaim::of(slots) else { return Ok(None) };
-    if !store.restricted_lanes.is_worth_a_try(lane) {
-        return Ok(None);
-    }
+    let Some(plain) = of(store, lane, slots) else { return Ok(None) };
     let (mut session, found) = until_settled!(async {
         let mut session = store.session().await?;
-        let statement = query(sql!("leases/claim_plain.sql"))
-            .bind(lane.colony.0)
-            .bind(&lane.executor_type)
-            .bind(column(&plain.executors, |executor| executor.0))
-            .bind(&plain.lease_ms)
-            .bind(&plain.names)
-            .bind(&plain.functions)
-            .bind(&plain.prefixes)
-            .bind(grants_of(slots))
-            // Read after the wait for the connection, so that the wait shortens no lease. The statement waits for no lock.
-            .bind(clock.now_ms())
-            .bind(&plain.instances);
-        // Not as a change, which counts as proof that the disk takes writes: a row comes back even if nothing was leased.
-        let found = session.rows(statement).await?;
+        let found = lease(&mut session, lane, slots, &plain, clock).await?;
         Ok::<_, Fault>((session, found))
     })?;
     let Some(mut claims) = read(&plain, &found)? else {
@@ -92,6 +77,52 @@ pub(super) async fn claim(
         return Err(fault.into());
     }
     Ok(Some(claims))
+}
+
+/// Claims in one statement of a transaction, with the signatures; returns `None` if the claim must be made by an assignment.
+pub(super) async fn claim_within(
+    session: &mut Session,
+    store: &PostgresStore,
+    lane: &Lane,
+    slots: &[ClaimSlot],
+    clock: &dyn Clock,
+) -> Result<Option<ClaimResult>, Fault> {
+    let Some(plain) = of(store, lane, slots) else { return Ok(None) };
+    let found = lease(session, lane, slots, &plain, clock).await?;
+    let Some(mut claims) = read(&plain, &found)? else {
+        store.restricted_lanes.note(lane);
+        return Ok(None);
+    };
+    signatures::unpack_claimed(session, &store.batches, &mut claims.claimed).await?;
+    Ok(Some(claims))
+}
+
+/// Returns the plain form of a claim, if it has one that is worth a try.
+fn of(store: &PostgresStore, lane: &Lane, slots: &[ClaimSlot]) -> Option<PlainClaim> {
+    PlainClaim::of(slots).filter(|_| store.restricted_lanes.is_worth_a_try(lane))
+}
+
+async fn lease(
+    session: &mut Session,
+    lane: &Lane,
+    slots: &[ClaimSlot],
+    plain: &PlainClaim,
+    clock: &dyn Clock,
+) -> Result<Vec<PgRow>, Fault> {
+    let statement = query(sql!("leases/claim_plain.sql"))
+        .bind(lane.colony.0)
+        .bind(&lane.executor_type)
+        .bind(column(&plain.executors, |executor| executor.0))
+        .bind(&plain.lease_ms)
+        .bind(&plain.names)
+        .bind(&plain.functions)
+        .bind(&plain.prefixes)
+        .bind(grants_of(slots))
+        // Read after the wait for the connection, so that the wait shortens no lease. The statement waits for no lock.
+        .bind(clock.now_ms())
+        .bind(&plain.instances);
+    // Not as a change, which counts as proof that the disk takes writes: a row comes back even if nothing was leased.
+    session.rows(statement).await
 }
 
 /// Releases leases of which nobody will hear.

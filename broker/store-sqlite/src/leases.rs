@@ -83,19 +83,31 @@ impl LeaseStore for SqliteStore {
         if completions.is_empty() {
             return Ok(Vec::new());
         }
-        let mut documents = Documents::default();
-        let items = list(completions.iter().map(|completion| CompletionItem::new(completion, &mut documents)))?;
         let mut write = Write::begin(&self.writer).await?;
-        let keep = query(sql!("leases/complete.sql")).bind(items).bind(documents.into_bytes()).bind(now_ms);
-        let ended = process_ids(&write.rows(keep).await?)?;
-        // Every lease was lost. The transaction is dropped without a commit, which spares the `fsync`.
-        if ended.is_empty() {
-            return Ok(vec![LeaseEnd::Lost; completions.len()]);
+        let ends = complete(&mut write, completions, now_ms).await?;
+        // If every lease was lost, the transaction is dropped without a commit, which spares the `fsync`.
+        if !ends.is_empty() {
+            write.commit().await?;
         }
-        let finish = query(sql!("steps/complete_finish.sql")).bind(ids(&ended)?).bind(now_ms);
-        write.changed(finish).await?;
-        let ends = end(write, &ended, now_ms).await?;
         Ok(checks::ended(completions, |completion| completion.lease.process_id, &ends))
+    }
+
+    async fn complete_and_claim(
+        &self,
+        completions: &[Completion],
+        now_ms: i64,
+        lane: &Lane,
+        slots: &[ClaimSlot],
+        clock: &dyn Clock,
+    ) -> StoreResult<(Vec<LeaseEnd>, Option<ClaimResult>)> {
+        let mut write = Write::begin(&self.writer).await?;
+        let ends = complete(&mut write, completions, now_ms).await?;
+        let (claims, continuation) = lease(&mut write, lane, slots, clock, None).await?;
+        if !ends.is_empty() || !claims.claimed.is_empty() {
+            write.commit().await?;
+        }
+        let ends = checks::ended(completions, |completion| completion.lease.process_id, &ends);
+        Ok((ends, continuation.is_none().then_some(claims)))
     }
 
     async fn fail(&self, failures: &[Failure], now_ms: i64) -> StoreResult<Vec<LeaseEnd>> {
@@ -121,7 +133,8 @@ impl LeaseStore for SqliteStore {
         for statement in [sql!("steps/fail_wait.sql"), sql!("steps/fail_block.sql"), sql!("steps/fail_finish.sql")] {
             write.changed(query(statement).bind(items.clone()).bind(now_ms)).await?;
         }
-        let ends = end(write, &ended, now_ms).await?;
+        let ends = end(&mut write, &ended, now_ms).await?;
+        write.commit().await?;
         Ok(checks::ended(failures, |failure| failure.lease.process_id, &ends))
     }
 
@@ -142,7 +155,8 @@ impl LeaseStore for SqliteStore {
         for statement in [sql!("steps/release_wait.sql"), sql!("steps/release_block.sql")] {
             write.changed(query(statement).bind(items.clone()).bind(now_ms)).await?;
         }
-        let ends = end(write, &ended, now_ms).await?;
+        let ends = end(&mut write, &ended, now_ms).await?;
+        write.commit().await?;
         Ok(checks::ended(releases, |release| release.lease.process_id, &ends))
     }
 }
@@ -156,16 +170,31 @@ async fn claim_once(
     continuation: Option<&Continuation>,
 ) -> StoreResult<(ClaimResult, Option<Continuation>)> {
     let mut write = Write::begin(&store.writer).await?;
+    let (claims, continuation) = lease(&mut write, lane, slots, clock, continuation).await?;
+    // Where nothing was written, dropping the transaction is enough: a claim without work costs no `fsync`.
+    if !claims.claimed.is_empty() {
+        write.commit().await?;
+    }
+    Ok((claims, continuation))
+}
+
+/// Claims within a transaction; returns also the state to continue with in the next.
+async fn lease(
+    write: &mut Write,
+    lane: &Lane,
+    slots: &[ClaimSlot],
+    clock: &dyn Clock,
+    continuation: Option<&Continuation>,
+) -> StoreResult<(ClaimResult, Option<Continuation>)> {
     // Read inside the transaction: a pause that was committed before the claim is always seen.
-    let mut assignment = Assignment::new(slots, restrictions(&mut write, lane, slots).await?);
+    let mut assignment = Assignment::new(slots, restrictions(write, lane, slots).await?);
     if assignment.is_limited() {
-        assignment = assignment.within(limits::allowance(&mut write, lane, clock).await?);
+        assignment = assignment.within(limits::allowance(write, lane, clock).await?);
     }
     if let Some(continuation) = continuation {
         assignment = assignment.resuming(continuation);
     }
-    scan_lane(&mut write, lane, &mut assignment).await?;
-    // Nothing was written, so dropping the transaction is enough: a claim without work costs no `fsync`.
+    scan_lane(write, lane, &mut assignment).await?;
     if assignment.matches().is_empty() {
         let continuation = assignment.continuation();
         return Ok((assignment.empty_result(), continuation));
@@ -175,11 +204,10 @@ async fn claim_once(
     write.changed(query(sql!("leases/claim.sql")).bind(items.clone()).bind(clock.now_ms())).await?;
     write.changed(query(sql!("steps/claim_unqueue.sql")).bind(items.clone())).await?;
     let leased = write.rows(query(sql!("steps/claim_leased.sql")).bind(items)).await?;
-    limits::spend(&mut write, lane.colony, &assignment.token_uses()).await?;
+    limits::spend(write, lane.colony, &assignment.token_uses()).await?;
     // Before the commit: a lease that could not be made is an error, and the transaction is rolled back.
     let claims = assignment.claims(&leased)?;
     let is_lane_empty = leased.first().map(|row| rows::is_lane_empty(row)).transpose()?.unwrap_or_default();
-    write.commit().await?;
     Ok((ClaimResult { is_lane_empty, ..claims }, None))
 }
 
@@ -238,14 +266,27 @@ async fn prepare_scan(write: &mut Write, lane: &Lane, assignment: &mut Assignmen
     Ok(())
 }
 
-/// Finishes processes whose cancellation was requested, deletes the leases, and commits; returns the result for each.
-async fn end(mut write: Write, ended: &[Uuid], now_ms: i64) -> StoreResult<HashMap<Uuid, LeaseEnd>> {
+/// Ends attempts with success; returns those that it ended.
+async fn complete(write: &mut Write, completions: &[Completion], now_ms: i64) -> StoreResult<HashMap<Uuid, LeaseEnd>> {
+    let mut documents = Documents::default();
+    let items = list(completions.iter().map(|completion| CompletionItem::new(completion, &mut documents)))?;
+    let keep = query(sql!("leases/complete.sql")).bind(items).bind(documents.into_bytes()).bind(now_ms);
+    let ended = process_ids(&write.rows(keep).await?)?;
+    if ended.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let finish = query(sql!("steps/complete_finish.sql")).bind(ids(&ended)?).bind(now_ms);
+    write.changed(finish).await?;
+    end(write, &ended, now_ms).await
+}
+
+/// Finishes processes whose cancellation was requested, and deletes the leases; returns the result for each.
+async fn end(write: &mut Write, ended: &[Uuid], now_ms: i64) -> StoreResult<HashMap<Uuid, LeaseEnd>> {
     // After the steps that finish, block or queue: they leave out leases with a cancellation, so each process enters one table. The
     // leases are deleted last, because every step reads them.
     let finish = query(sql!("steps/end_cancelled.sql")).bind(ids(ended)?).bind(now_ms);
     let cancelled = process_ids(&write.rows(finish).await?)?;
     write.changed(query(sql!("steps/end.sql")).bind(ids(ended)?)).await?;
-    write.commit().await?;
     let mut ends: HashMap<Uuid, LeaseEnd> = ended.iter().map(|process_id| (*process_id, LeaseEnd::Done)).collect();
     ends.extend(cancelled.into_iter().map(|process_id| (process_id, LeaseEnd::Cancelled)));
     Ok(ends)

@@ -16,18 +16,18 @@ use crate::limits::{BATCH_BYTES_MAX, BATCH_DOCUMENTS_MAX};
 ///
 /// Holds no more documents than callers wait: a caller that goes away takes its document along, unless a call with
 /// others carries it already.
-pub(super) struct Batcher<I, A> {
+pub(crate) struct Batcher<I, A> {
     queue: Arc<Mutex<Queue<I, A>>>,
 }
 
 /// Answers to a batch, one for each document, in their order.
-pub(super) type Answers<A> = Vec<Result<A, ClientError>>;
+pub(crate) type Answers<A> = Vec<Result<A, ClientError>>;
 
 /// Returns the answer to each of `count` documents from that to their batch, and asks for one `alone` by its number.
 ///
 /// A failure that can pass is told to all. A final refusal of the whole call says nothing of one document: alone, each
 /// gets the answer that it would have had without the others.
-pub(super) async fn apart<B, A, F>(
+pub(crate) async fn apart<B, A, F>(
     batch: Result<Vec<B>, ClientError>,
     count: usize,
     read: impl FnMut(B) -> Result<A, ClientError>,
@@ -77,7 +77,7 @@ impl<I: Send + 'static, A: Send + 'static> Batcher<I, A> {
     ///
     /// A caller makes no call but that of its own document alone, and nobody waits for that: it may be polled as rarely
     /// as it likes. Others' calls are made in a task of their own, so that a caller that goes away never cancels them.
-    pub(super) async fn send<C>(&self, item: I, bytes: usize, call: C) -> Result<A, ClientError>
+    pub(crate) async fn send<C>(&self, item: I, bytes: usize, call: C) -> Result<A, ClientError>
     where
         C: Fn(Vec<I>) -> BoxFuture<'static, Answers<A>> + Send + 'static,
     {

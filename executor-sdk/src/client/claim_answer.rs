@@ -31,7 +31,7 @@ mod tests {
 
     fn answer(leases: usize) -> v1::ClaimResponse {
         let lease = v1::Lease { process_id: "p".to_owned(), spec: Some(v1::Envelope::default()), ..Default::default() };
-        v1::ClaimResponse { leases: vec![lease; leases], drain: true }
+        v1::ClaimResponse { leases: vec![lease; leases], drain: true, answers: Vec::new() }
     }
 
     #[test]

@@ -19,11 +19,21 @@ impl Client {
             let client = client.clone();
             Box::pin(async move { client.end_together(endings).await })
         });
+        self.ending_within(ending, sending).await
+    }
+
+    /// Returns the answer to a result, or the error that it took too long.
+    pub(crate) async fn ending_within(
+        &self,
+        ending: &Ending,
+        sending: impl Future<Output = Result<ReportAnswer, ClientError>>,
+    ) -> Result<ReportAnswer, ClientError> {
         let method = if ending.kind() == OutcomeKind::Succeeded { COMPLETE } else { FAIL };
         within(self.call_timeout(), method, sending).await
     }
 
-    async fn end_together(&self, endings: Vec<Ending>) -> Answers<ReportAnswer> {
+    /// Reports the ends of several attempts in one call, signed once.
+    pub(crate) async fn end_together(&self, endings: Vec<Ending>) -> Answers<ReportAnswer> {
         let sealed = self.seal_endings(&endings);
         if let [(kind, result)] = &*sealed {
             return vec![self.end_alone(*kind, result).await];
@@ -36,7 +46,7 @@ impl Client {
 
     /// Signs the results that were never sent, with one signature. The others stay as they were sent, because the broker
     /// knows a result again by its bytes.
-    fn seal_endings(&self, endings: &[Ending]) -> Vec<(OutcomeKind, Envelope)> {
+    pub(crate) fn seal_endings(&self, endings: &[Ending]) -> Vec<(OutcomeKind, Envelope)> {
         let fresh: Vec<&Ending> = endings.iter().filter(|ending| !ending.is_signed()).collect();
         let payloads: Vec<Bytes> = fresh.iter().map(|ending| ending.payload().clone()).collect();
         for (ending, envelope) in fresh.iter().zip(Envelope::sign_all(self.key(), Outcome::PAYLOAD_TYPE, payloads)) {
@@ -46,7 +56,7 @@ impl Client {
         endings.iter().map(|ending| (ending.kind(), ending.signed_as(|| alone(ending)).clone())).collect()
     }
 
-    async fn end_alone(&self, kind: OutcomeKind, result: &Envelope) -> Result<ReportAnswer, ClientError> {
+    pub(crate) async fn end_alone(&self, kind: OutcomeKind, result: &Envelope) -> Result<ReportAnswer, ClientError> {
         match kind {
             OutcomeKind::Succeeded => {
                 let answer = self.complete(result).await?;
@@ -59,7 +69,8 @@ impl Client {
         }
     }
 
-    fn ended(&self, answer: v1::EndAnswer) -> Result<ReportAnswer, ClientError> {
+    /// Reads the answer to one result of several.
+    pub(crate) fn ended(&self, answer: v1::EndAnswer) -> Result<ReportAnswer, ClientError> {
         let v1::EndAnswer { existed, retry_at_ms, reason, message, retryable, retry_after_ms } = answer;
         if reason.is_empty() {
             return Ok(ReportAnswer { existed, retry_at: retry_at(retry_at_ms) });

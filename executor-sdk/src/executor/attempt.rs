@@ -281,7 +281,7 @@ async fn deliver(
     ending: &Ending,
     beat: Pin<&mut impl Future<Output = LossReason>>,
 ) -> Result<ReportAnswer, ClientError> {
-    let mut sending = pin!(ending.send(&context.client));
+    let mut sending = pin!(context.results.send(ending));
     tokio::select! {
         biased;
         sent = &mut sending => return sent,

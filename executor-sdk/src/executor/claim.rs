@@ -6,18 +6,20 @@ use std::time::Duration;
 use apiary_proto::v1;
 use apiary_protocol::{Fault, Reason};
 use futures::future::join_all;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::Context;
 use super::contact::{BrokerContact, can_pass};
 use super::introduce::{Introduction, Welcome};
 use super::polls::Polls;
+use super::results::ClaimedWork;
 use super::works::Works;
+use super::{Context, Settings};
 use crate::client::millis;
 use crate::lease::Subject;
-use crate::limits::{CLAIM_EMPTY_MIN, POLL_GRACE, RELEASE_TIMEOUT};
+use crate::limits::{CLAIM_EMPTY_MIN, POLL_GRACE, RELEASE_TIMEOUT, SLOT_WAIT};
 use crate::wire::offer_to_proto;
 use crate::{Client, ClientError};
 
@@ -28,26 +30,37 @@ pub(super) struct Claims {
     polls: Polls,
     /// `true` once the colony's rules were requested.
     is_guarded: bool,
-    /// Number of this run of the executor.
-    instance: u64,
-    /// Number of claims in a row without an answer: leases may have been lost with them.
-    unanswered: u32,
+    /// Work that was claimed with results.
+    claimed: mpsc::Receiver<ClaimedWork>,
 }
 
 impl Claims {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(claimed: mpsc::Receiver<ClaimedWork>) -> Self {
         Self {
             contact: BrokerContact::new(),
             introduction: Introduction::default(),
             polls: Polls::default(),
             is_guarded: false,
-            instance: instance(),
-            unanswered: 0,
+            claimed,
         }
     }
 
-    /// Claims work until the executor stops.
+    /// Claims work until the executor stops. Gives back what came too late for that.
     pub(super) async fn run(
+        &mut self,
+        context: &Context,
+        works: &mut Works,
+        shutdown: &CancellationToken,
+    ) -> Result<(), ClientError> {
+        let ended = self.claim_on(context, works, shutdown).await;
+        self.claimed.close();
+        while let Some(work) = self.claimed.recv().await {
+            give_back(&context.client, &work.answer.leases, work.asked).await;
+        }
+        ended
+    }
+
+    async fn claim_on(
         &mut self,
         context: &Context,
         works: &mut Works,
@@ -59,12 +72,40 @@ impl Claims {
             broker = %client.address(), executor = %client.id(), executor_type = settings.executor_type,
             slots = settings.slots, functions = functions.join(" "), "claiming work"
         );
-        let Self { contact, introduction, polls, is_guarded, instance, unanswered } = self;
+        let Self { contact, introduction, polls, is_guarded, claimed } = self;
+        let desk = context.results.desk();
         loop {
-            let free = tokio::select! {
+            // Results claim only what they free: for slots that are free already, the claim here waits for work.
+            let open = works.are_all_busy().then(|| desk.open());
+            let next = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Ok(()),
-                free = works.free_slots() => free,
+                // Before the free slots, which may be meant for it.
+                Some(work) = claimed.recv() => Next::Work(work),
+                free = works.free_slots() => Next::Free(free.saturating_sub(desk.promised())),
+            };
+            drop(open);
+            let free = match next {
+                Next::Free(0) => {
+                    // What the slots are promised to is on its way.
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+                Next::Free(free) => free,
+                Next::Work(work) => {
+                    desk.received(&work);
+                    contact.accepted();
+                    let drains = work.answer.drain && work.answer.leases.is_empty();
+                    take_handed(&context.client, works, work).await;
+                    if !drains {
+                        contact.went_well();
+                        continue;
+                    }
+                    tokio::select! {
+                        () = shutdown.cancelled() => return Ok(()),
+                        () = tokio::time::sleep(contact.pause()) => continue,
+                    }
+                }
             };
             if let Some(pause) = introduce(context, introduction, contact).await? {
                 tokio::select! {
@@ -81,17 +122,23 @@ impl Claims {
                 }
             }
             let asked_at = Instant::now();
-            let run = Run { instance: *instance, held: (*unanswered > 0).then(|| works.held()) };
+            let mut state = desk.claiming().await;
+            // A claim with results ended just now, and has work for some of the slots.
+            if desk.promised() > 0 {
+                continue;
+            }
+            let held = (state.unanswered > 0).then(|| works.held());
             // Fewer after each claim without an answer, which may have been too long for the way back.
-            let free = (free >> (*unanswered).min(16)).max(1);
-            let Some(claimed) = claim(context, free, run, polls.wait(asked_at), shutdown).await else {
+            let free = (free >> state.unanswered.min(16)).max(1);
+            let Some(claim) = claim(context, free, held, polls.wait(asked_at), shutdown).await else {
                 return Ok(());
             };
-            match &claimed {
-                Ok(_) => *unanswered = 0,
-                Err(error) => *unanswered += u32::from(may_have_leased(error)),
+            match &claim {
+                Ok(_) => state.unanswered = 0,
+                Err(error) => state.unanswered += u32::from(may_have_leased(error)),
             }
-            let pause = match claimed {
+            drop(state);
+            let pause = match claim {
                 Ok(claimed) => {
                     contact.accepted();
                     match take(works, claimed, free) {
@@ -148,7 +195,7 @@ struct TimedClaim {
 }
 
 /// Returns `true` if work may have been leased by the claim that failed so: its answer was lost, or the broker itself does not know.
-fn may_have_leased(error: &ClientError) -> bool {
+pub(super) fn may_have_leased(error: &ClientError) -> bool {
     match error {
         ClientError::Refused { reason, .. } => {
             matches!(reason, Reason::Unavailable | Reason::Internal | Reason::DeadlineExceeded)
@@ -157,35 +204,38 @@ fn may_have_leased(error: &ClientError) -> bool {
     }
 }
 
-/// The run of an executor, as a claim tells it.
-struct Run {
-    instance: u64,
-    /// All leases in hand, if the answer to an earlier claim may have been lost.
-    held: Option<Vec<v1::HeldLease>>,
+/// The next step of the loop.
+enum Next {
+    /// Slots are free.
+    Free(usize),
+    /// Work was claimed with results.
+    Work(ClaimedWork),
 }
 
-/// Returns a random number that is not 0.
-fn instance() -> u64 {
-    Uuid::new_v4().as_u64_pair().0
+/// Returns what all claims of an executor say, with the number of its run: a random number that is not 0.
+pub(super) fn request(settings: &Settings) -> v1::ClaimRequest {
+    v1::ClaimRequest {
+        executor_type: settings.executor_type.clone(),
+        lease_ms: millis(settings.lease),
+        offer: Some(offer_to_proto(&settings.offer)),
+        instance: Uuid::new_v4().as_u64_pair().0,
+        ..Default::default()
+    }
 }
 
 /// Claims once; `None` if the executor was stopped meanwhile.
 async fn claim(
     context: &Context,
     free: usize,
-    run: Run,
+    held: Option<Vec<v1::HeldLease>>,
     wait: Duration,
     shutdown: &CancellationToken,
 ) -> Option<Result<TimedClaim, ClientError>> {
     let request = v1::ClaimRequest {
-        executor_type: context.settings.executor_type.clone(),
-        count_max: i32::try_from(free).unwrap_or(i32::MAX),
         wait_ms: millis(wait),
-        lease_ms: millis(context.settings.lease),
-        offer: Some(offer_to_proto(&context.settings.offer)),
-        instance: run.instance,
-        names_held: run.held.is_some(),
-        held: run.held.unwrap_or_default(),
+        names_held: held.is_some(),
+        held: held.unwrap_or_default(),
+        ..context.results.desk().request(free)
     };
     let asked_at = Instant::now();
     let mut claiming = pin!(context.client.claim(request));
@@ -225,8 +275,21 @@ fn take(works: &mut Works, TimedClaim { answer, is_early }: TimedClaim, asked: u
     started > 0
 }
 
+/// Starts work that was claimed with results, as the slots of those attempts become free. What finds none is released.
+async fn take_handed(client: &Client, works: &mut Works, ClaimedWork { answer, asked }: ClaimedWork) {
+    let mut leases = answer.leases.into_iter().take(asked);
+    while let Some(lease) = leases.next() {
+        if timeout(SLOT_WAIT, works.room()).await.is_err() {
+            // An attempt whose result was refused, or must be sent again, still has its slot.
+            let late: Vec<_> = std::iter::once(lease).chain(leases).collect();
+            return give_back(client, &late, asked).await;
+        }
+        works.start(lease);
+    }
+}
+
 /// Releases work that came too late. A lease that cannot be released ends by itself.
-async fn give_back(client: &Client, leases: &[v1::Lease], asked: usize) {
+pub(super) async fn give_back(client: &Client, leases: &[v1::Lease], asked: usize) {
     let releases = leases.iter().take(asked).filter_map(Subject::of).map(|subject| async move {
         let Subject { process_id, attempt, .. } = subject;
         match timeout(RELEASE_TIMEOUT, client.release(process_id, attempt)).await {

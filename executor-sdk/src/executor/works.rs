@@ -30,20 +30,30 @@ impl Works {
 
     /// Waits for a free slot, and returns the number of free slots. Only the claim loop takes slots, so that they stay
     /// free.
-    pub(super) async fn free_slots(&mut self) -> usize {
+    pub(super) async fn free_slots(&self) -> usize {
         // The semaphore is never closed; `is_ok` only counts the permit that is held here.
         let first = self.slots.acquire().await;
         // Attempts that were reported together end together: one claim asks for all their slots.
         tokio::task::yield_now().await;
-        let free = self.slots.available_permits() + usize::from(first.is_ok());
-        while let Some(ended) = self.tasks.try_join_next() {
-            heed(ended);
-        }
-        free
+        self.slots.available_permits() + usize::from(first.is_ok())
+    }
+
+    /// Returns `true` if no slot is free.
+    pub(super) fn are_all_busy(&self) -> bool {
+        self.slots.available_permits() == 0
+    }
+
+    /// Waits for a free slot, which stays free until the next [`start`](Self::start).
+    pub(super) async fn room(&self) {
+        // The semaphore is never closed.
+        let _ = self.slots.acquire().await;
     }
 
     /// Starts an attempt. Returns `false` if the lease is invalid or already in progress, or no slot is free.
     pub(super) fn start(&mut self, lease: v1::Lease) -> bool {
+        while let Some(ended) = self.tasks.try_join_next() {
+            heed(ended);
+        }
         let Some(key) = lease.process_id.parse().ok().map(|id| (id, lease.attempt)).filter(|key| key.1 >= 1) else {
             tracing::warn!(process_id = lease.process_id, attempt = lease.attempt, "ignored a lease without a process");
             return false;

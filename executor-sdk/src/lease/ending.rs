@@ -66,9 +66,17 @@ impl Ending {
     /// Sends the same bytes until the broker accepts them, or refuses them for good. Has no time limit; the caller sets
     /// one.
     pub async fn send(&self, client: &Client) -> Result<ReportAnswer, ClientError> {
+        self.send_by(|| client.end(self)).await
+    }
+
+    /// Sends as [`send`](Self::send) does, by calls of another kind.
+    pub(crate) async fn send_by<F>(&self, call: impl Fn() -> F) -> Result<ReportAnswer, ClientError>
+    where
+        F: Future<Output = Result<ReportAnswer, ClientError>>,
+    {
         let mut tries = pauses();
         loop {
-            let error = match client.end(self).await {
+            let error = match call().await {
                 Ok(ended) => return Ok(ended),
                 Err(error) => error,
             };

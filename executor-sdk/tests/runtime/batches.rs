@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use apiary_executor_sdk::testing::eventually;
 use apiary_executor_sdk::{Client, ClientConfig, ClientError, Reason, Work};
-use apiary_identity::{Envelope, OutcomeKind, Spec};
+use apiary_identity::{Envelope, Outcome, OutcomeKind, Spec};
 use futures::future::join_all;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -162,6 +162,47 @@ async fn the_call_timeout_counts_from_each_callers_call() {
     }
     hold.cancel();
     client.submit(&client.spec("test", "f")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_executor_claims_the_next_work_with_its_results() {
+    let scene = Scene::new();
+    let specs: Vec<Uuid> = (0..20).map(|_| scene.hand_out("f", "1")).collect();
+    let running =
+        Running::new(scene.executor().slots(1).handle("f", async |_: Work| Ok(())).build().expect("an executor"));
+    eventually("all results", async || scene.fake.outcomes().len() == specs.len()).await;
+    running.stop().await;
+    let ended: Vec<Uuid> = scene.fake.outcomes().iter().map(|outcome| outcome.process_id).collect();
+    assert_eq!(ended, specs, "one after the other");
+    let state = scene.fake.state();
+    // The first has no results to go with, and the last waits for more work.
+    assert!(state.claims.len() <= 2, "{} claims of their own", state.claims.len());
+    assert!(state.results.iter().all(|(method, _)| *method == "Claim"));
+    assert_eq!(state.releases.len(), 0);
+}
+
+#[tokio::test]
+async fn work_that_was_claimed_with_results_while_the_executor_stops_is_given_back_or_done() {
+    let scene = Scene::new();
+    let specs: Vec<Uuid> = (0..40).map(|_| scene.hand_out("f", "1")).collect();
+    let running =
+        Running::new(scene.executor().slots(2).handle("f", async |_: Work| Ok(())).build().expect("an executor"));
+    eventually("some results", async || scene.fake.outcomes().len() > 3).await;
+    running.stop().await;
+    let state = scene.fake.state();
+    let mut accounted: BTreeSet<String> =
+        state.results.iter().map(|(_, result)| open(result).process_id.to_string()).collect();
+    accounted.extend(state.releases.iter().map(|release| release.process_id.clone()));
+    accounted.extend(state.queue.iter().map(|lease| lease.process_id.clone()));
+    assert_eq!(
+        accounted,
+        specs.iter().map(Uuid::to_string).collect(),
+        "each is done, released or was never handed out"
+    );
+}
+
+fn open(result: &Envelope) -> Outcome {
+    result.open().expect("a signed result")
 }
 
 /// Runs 200 works whose handlers end at the same moment, and returns the scene once all results have come.

@@ -132,6 +132,26 @@ impl Fake {
         state.result_refusals.pop_front().map_or(Ok(()), Err)
     }
 
+    /// Keeps the results of one call, each with an answer of its own.
+    fn keep_results(&self, method: &'static str, results: Vec<v1::Envelope>) -> Result<Vec<v1::EndAnswer>, Status> {
+        self.state().end_batches.push(results.len());
+        let end = |result| match self.keep_result(method, Some(result)) {
+            Ok(()) => v1::EndAnswer::default(),
+            Err(status) => {
+                let (details, message) = (Details::of(&status).unwrap(), status.message().to_owned());
+                let Details { reason, retryable, .. } = details;
+                v1::EndAnswer { reason, message, retryable, ..Default::default() }
+            }
+        };
+        let answers = results.into_iter().map(end).collect();
+        let mut state = self.state();
+        if state.end_breaks > 0 {
+            state.end_breaks -= 1;
+            return Err(Status::unavailable("the answer was lost"));
+        }
+        Ok(answers)
+    }
+
     /// Records a call that submits, and waits for as long as the test holds such calls.
     async fn begin_submit(&self, specs: usize) -> Result<(), Status> {
         self.state().submits.push(specs);
@@ -204,14 +224,23 @@ impl BrokerService for Fake {
 #[tonic::async_trait]
 impl LeaseService for Fake {
     async fn claim(&self, request: Request<v1::ClaimRequest>) -> Reply<v1::ClaimResponse> {
-        let request = self.check("/apiary.v1.LeaseService/Claim", request)?;
+        let mut request = self.check("/apiary.v1.LeaseService/Claim", request)?;
+        let results = std::mem::take(&mut request.results);
         let refused = {
             let mut state = self.state();
-            state.claims.push(request.clone());
-            state.claim_refusals.pop_front()
+            if results.is_empty() {
+                state.claims.push(request.clone());
+            }
+            let refused = state.claim_refusals.pop_front();
+            refused.or_else(|| state.end_refusal.take_if(|_| !results.is_empty()))
         };
         if let Some(refused) = refused {
             return Err(refused);
+        }
+        if !results.is_empty() {
+            let answers = self.keep_results("Claim", results)?;
+            let leases = self.take(&request).unwrap_or_default();
+            return Ok(Response::new(v1::ClaimResponse { leases, drain: false, answers }));
         }
         let poll = async {
             loop {
@@ -228,7 +257,7 @@ impl LeaseService for Fake {
         if let Some(hold) = hold {
             hold.cancelled().await;
         }
-        Ok(Response::new(v1::ClaimResponse { leases, drain: false }))
+        Ok(Response::new(v1::ClaimResponse { leases, drain: false, answers: Vec::new() }))
     }
 
     async fn renew(&self, request: Request<v1::RenewRequest>) -> Reply<v1::RenewResponse> {
@@ -267,24 +296,12 @@ impl LeaseService for Fake {
 
     async fn end_batch(&self, request: Request<v1::EndBatchRequest>) -> Reply<v1::EndBatchResponse> {
         let results = request.into_inner().results;
-        self.state().end_batches.push(results.len());
-        if let Some(refusal) = self.state().end_refusal.take() {
+        let refused = self.state().end_refusal.take();
+        if let Some(refusal) = refused {
+            self.state().end_batches.push(results.len());
             return Err(refusal);
         }
-        let end = |result| match self.keep_result("EndBatch", Some(result)) {
-            Ok(()) => v1::EndAnswer::default(),
-            Err(status) => {
-                let (details, message) = (Details::of(&status).unwrap(), status.message().to_owned());
-                let Details { reason, retryable, .. } = details;
-                v1::EndAnswer { reason, message, retryable, ..Default::default() }
-            }
-        };
-        let answers = results.into_iter().map(end).collect();
-        let mut state = self.state();
-        if state.end_breaks > 0 {
-            state.end_breaks -= 1;
-            return Err(Status::unavailable("the answer was lost"));
-        }
+        let answers = self.keep_results("EndBatch", results)?;
         Ok(Response::new(v1::EndBatchResponse { answers }))
     }
 

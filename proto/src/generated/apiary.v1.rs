@@ -3512,6 +3512,10 @@ pub struct ClaimRequest {
     /// The leases that the run has, at most 1000.
     #[prost(message, repeated, tag = "8")]
     pub held: ::prost::alloc::vec::Vec<HeldLease>,
+    /// Signed `result.v1` documents to keep first, each as `EndBatch` does, at most 1000: attempts end and the next ones begin in one
+    /// transaction. Such a call never waits for work: `wait_ms` is passed over.
+    #[prost(message, repeated, tag = "9")]
+    pub results: ::prost::alloc::vec::Vec<Envelope>,
 }
 /// A lease that an executor has.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3533,6 +3537,9 @@ pub struct ClaimResponse {
     /// elsewhere).
     #[prost(bool, tag = "2")]
     pub drain: bool,
+    /// What became of each of `results`, in their order. If they were kept and no work could be claimed after that, no lease comes with them.
+    #[prost(message, repeated, tag = "3")]
+    pub answers: ::prost::alloc::vec::Vec<EndAnswer>,
 }
 /// The lease to prolong.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

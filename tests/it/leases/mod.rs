@@ -4,6 +4,7 @@ mod add_logs;
 mod batches;
 mod checkpoints;
 mod claim;
+mod claim_with_results;
 mod complete;
 mod crowds;
 mod deadlines;

@@ -3,6 +3,7 @@
 pub(crate) mod add_logs;
 mod claim;
 mod complete;
+mod complete_and_claim;
 mod fail;
 mod get;
 mod hand_over;

@@ -1,6 +1,7 @@
 //! The dispatcher, one per broker: claims work in batches for all waiting polls, instead of one query per poll. A poll whose caller
 //! goes away loses no process, at whatever moment that happens.
 
+use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -66,7 +67,7 @@ impl Dispatcher {
     pub(in crate::engine) async fn poll(&self, lane: &Lane, slot: ClaimSlot, wait: Duration) -> Reply {
         let (id, answer) = self.register(lane, slot, wait.is_zero())?;
         // Takes the poll out of the queue if the caller goes away in the middle of this function.
-        let mut poll = QueuedPoll { dispatcher: self, lane, id, answer };
+        let mut poll = QueuedPoll { dispatcher: self, lane: lane.clone(), id, answer };
         if !wait.is_zero() {
             match tokio::time::timeout(wait, &mut poll.answer).await {
                 Ok(reply) => return reply.unwrap_or_else(|_| Ok(PollResult::default())),
@@ -75,7 +76,32 @@ impl Dispatcher {
                 Err(_) => {}
             }
         }
-        (&mut poll.answer).await.unwrap_or_else(|_| Ok(PollResult::default()))
+        poll.answered().await
+    }
+
+    /// Adds claims that do not wait, and begins a pass over the lane of the first, for all that wait there: the caller makes it. The others
+    /// have passes of their own. A claim gets no poll if nothing waits in its lane.
+    pub(super) fn join<'a>(
+        self: &Arc<Self>,
+        claims: impl Iterator<Item = (&'a Lane, &'a ClaimSlot)>,
+    ) -> (Vec<Result<Option<JoinedPoll>, Error>>, Option<Pass>) {
+        let (mut joined, mut first) = (Vec::new(), None);
+        let mut queue = self.queue();
+        for (lane, slot) in claims {
+            if queue.is_known_empty(lane, slot) {
+                joined.push(Ok(None));
+                continue;
+            }
+            let added = add(&mut queue, lane, slot.clone(), true);
+            first = first.or(added.is_ok().then_some(lane));
+            let poll = |(id, answer)| Some(QueuedPoll { dispatcher: self.clone(), lane: lane.clone(), id, answer });
+            joined.push(added.map(poll));
+        }
+        // Under one lock with the polls, or the dispatcher might begin their pass first.
+        let pass = first.and_then(|lane| queue.begin_at_once(lane));
+        drop(queue);
+        self.wake.notify_one();
+        (joined, pass)
     }
 
     /// Releases, soon, leases that their caller does not get; no retry is spent.
@@ -108,6 +134,23 @@ impl Dispatcher {
         // Polls that came meanwhile may need a pass.
         self.wake.notify_one();
         orphans
+    }
+
+    /// Answers the polls of a pass that another commit made.
+    pub(super) fn end_joined(&self, pass: &Pass, claims: ClaimResult, now_ms: i64) {
+        self.queue().plan_limited(pass, &claims, now_ms);
+        let orphans = self.queue().end_pass(pass, claims);
+        self.put_back(&pass.lane, orphans);
+        self.wake.notify_one();
+    }
+
+    /// Ends a pass whose commit failed.
+    pub(super) fn break_joined(&self, pass: &Pass, error: &Error) {
+        let mut queue = self.queue();
+        queue.fail_pass(pass, error);
+        queue.resume(pass);
+        drop(queue);
+        self.wake.notify_one();
     }
 
     /// Answers reserved polls with an error.
@@ -229,18 +272,9 @@ impl Dispatcher {
     }
 
     fn register(&self, lane: &Lane, slot: ClaimSlot, is_last: bool) -> Result<(u64, oneshot::Receiver<Reply>), Error> {
-        let (reply, answer) = oneshot::channel();
-        let mut queue = self.queue();
-        if queue.closed {
-            return Err(Error::Draining);
-        }
-        if queue.polls >= POLLS_MAX {
-            return Err(Error::Overloaded(format!("{POLLS_MAX} claims wait at this broker")));
-        }
-        let id = queue.add(lane, slot, reply, is_last);
-        drop(queue);
+        let added = add(&mut self.queue(), lane, slot, is_last)?;
         self.wake.notify_one();
-        Ok((id, answer))
+        Ok(added)
     }
 
     /// Removes a poll from the queue; returns false if a pass with it is under way, which will answer it.
@@ -292,6 +326,22 @@ impl Dispatcher {
     }
 }
 
+fn add(
+    queue: &mut PollQueue,
+    lane: &Lane,
+    slot: ClaimSlot,
+    is_last: bool,
+) -> Result<(u64, oneshot::Receiver<Reply>), Error> {
+    if queue.closed {
+        return Err(Error::Draining);
+    }
+    if queue.polls >= POLLS_MAX {
+        return Err(Error::Overloaded(format!("{POLLS_MAX} claims wait at this broker")));
+    }
+    let (reply, answer) = oneshot::channel();
+    Ok((queue.add(lane, slot, reply, is_last), answer))
+}
+
 /// Releases the leases of callers who are gone; returns false if that fails: then they end by themselves.
 pub(in crate::engine) async fn release_unheard(store: &dyn Store, clock: &dyn Clock, leases: &[LeaseRef]) -> bool {
     let releases: Vec<_> = leases.iter().copied().map(Release::at_once).collect();
@@ -310,20 +360,30 @@ async fn claim(store: &dyn Store, clock: &dyn Clock, pass: &Pass) -> StoreResult
 }
 
 /// A poll in the queue, for as long as its caller waits.
-struct QueuedPoll<'a> {
-    dispatcher: &'a Dispatcher,
-    lane: &'a Lane,
+pub(in crate::engine) struct QueuedPoll<D: Deref<Target = Dispatcher>> {
+    dispatcher: D,
+    lane: Lane,
     id: u64,
     answer: oneshot::Receiver<Reply>,
 }
 
-impl Drop for QueuedPoll<'_> {
+/// A poll that is handed around until its caller waits for it.
+pub(in crate::engine) type JoinedPoll = QueuedPoll<Arc<Dispatcher>>;
+
+impl<D: Deref<Target = Dispatcher>> QueuedPoll<D> {
+    /// Waits for the answer. An empty answer is not an error.
+    pub(in crate::engine) async fn answered(mut self) -> Reply {
+        (&mut self.answer).await.unwrap_or_else(|_| Ok(PollResult::default()))
+    }
+}
+
+impl<D: Deref<Target = Dispatcher>> Drop for QueuedPoll<D> {
     fn drop(&mut self) {
-        self.dispatcher.queue().remove(self.lane, self.id);
+        self.dispatcher.queue().remove(&self.lane, self.id);
         // An answer may have been sent that the caller never reads.
         self.answer.close();
         if let Ok(Ok(given)) = self.answer.try_recv() {
-            self.dispatcher.put_back(self.lane, references(&given.claimed));
+            self.dispatcher.put_back(&self.lane, references(&given.claimed));
         }
     }
 }

@@ -4,5 +4,6 @@ pub(super) mod counting;
 pub(super) mod dispatcher;
 pub(super) mod empty_lanes;
 pub(super) mod hand_over;
+pub(super) mod joined;
 pub(super) mod limited_lanes;
 pub(super) mod polls;

@@ -232,6 +232,30 @@ impl PollQueue {
         None
     }
 
+    /// Begins a pass over this lane outside of its turn, for a commit that claims as well. `None` if a pass is under way, no poll is due, or
+    /// the lane takes turns with others: then its polls wait for the dispatcher.
+    pub(in crate::engine) fn begin_at_once(&mut self, lane: &Lane) -> Option<Pass> {
+        let lane_polls = self.lanes.get_mut(lane)?;
+        if lane_polls.passing || (!lane_polls.is_uncounted && self.turns.are_for(lane.colony)) {
+            return None;
+        }
+        if std::mem::take(&mut lane_polls.queued) {
+            self.due.retain(|due| due != lane);
+        }
+        let (ids, slots) = lane_polls.choose();
+        if ids.is_empty() {
+            return None;
+        }
+        lane_polls.passing = true;
+        let (moves, began) = (self.limited.moves(), Instant::now());
+        Some(Pass { lane: lane.clone(), ids, slots, moves, is_turn: false, began })
+    }
+
+    /// Returns true if nothing waits in a lane, as far as a claim of this kind can know.
+    pub(in crate::engine) fn is_known_empty(&self, lane: &Lane, slot: &ClaimSlot) -> bool {
+        self.empty.knowledge(lane, slot, Instant::now()) == LaneKnowledge::Empty
+    }
+
     /// Reserves polls for so many processes that are about to be stored in this lane. `None` unless polls wait there and nothing else does,
     /// as far as is known, because that would be overtaken. The pass ends like any other, with [`end_pass`](Self::end_pass).
     pub(in crate::engine) fn begin_hand_over(&mut self, lane: &Lane, count: usize) -> Option<Pass> {

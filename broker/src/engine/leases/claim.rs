@@ -39,9 +39,12 @@ pub(crate) struct ClaimOrder {
     pub(crate) instance: Option<i64>,
     /// All leases that the run has, if the answer to an earlier claim may have been lost.
     pub(crate) held: Option<HashSet<(Uuid, i32)>>,
+    /// True if results of the same call are on their way: the claim goes with them, and does not wait.
+    pub(crate) is_after_results: bool,
 }
 
 /// The answer to a claim.
+#[derive(Default)]
 pub(crate) struct ClaimAnswer {
     /// The leases, in the order of their processes.
     pub(crate) leases: Vec<LeaseWithProof>,
@@ -86,7 +89,10 @@ impl Engine {
         let executor = (lane.colony, permit.key());
         // Held until the answer: a waiting claim is a sign of life of its executor.
         let _heard = self.contacts.listen(executor, &lane.executor_type, &grant.grant.name, &slot.offer);
-        let given = self.dispatcher.poll(&lane, slot, order.wait).await?;
+        let given = match order.is_after_results {
+            true => self.claim_after_results(&lane, slot).await?,
+            false => self.dispatcher.poll(&lane, slot, order.wait).await?,
+        };
         // Held until the answer is complete: an error below, or a caller who goes away, costs the work no retry.
         let guard = LeaseGuard::new(self.dispatcher.clone(), lane.clone(), &given.claimed);
         let mut leases = self.with_grants(given.claimed).await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apiary_identity::{Clock, Digest, Envelope, Outcome, OutcomeKind};
 use apiary_store::StoreResult;
-use apiary_store::model::{Completion, LeaseEnd};
+use apiary_store::model::{ClaimSlot, Completion, Lane, LeaseEnd};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -12,6 +12,9 @@ use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::commit::committer::Flush;
+use crate::engine::dispatch::dispatcher::Dispatcher;
+use crate::engine::dispatch::joined::{JoinedClaim, JoinedPass, join};
+use crate::engine::dispatch::polls::{PollResult, Reply};
 use crate::engine::leases::given::AttemptFacts;
 use crate::engine::leases::lookup::{EndResult, Holder, LeaseLookup};
 use crate::engine::notify::wakeups::{Change, Wakeups};
@@ -30,12 +33,36 @@ impl Engine {
         }
         let holder = Holder::new(&permit, outcome.process_id, outcome.attempt)?;
         let item = ResultItem::new(holder.clone(), outcome, envelope.clone());
-        match self.completions.commit(item).await {
+        match self.completions.commit(CompleteItem::Result(item)).await {
             Err(Error::LeaseLost { .. }) => self.lookup.after_the_end(&holder, &envelope).await,
             Err(error) => Err(error),
-            Ok(()) => Ok(EndResult { existed: false }),
+            Ok(_) => Ok(EndResult { existed: false }),
         }
     }
+
+    /// Claims in the commit of the successes that are on their way, without a wait for work.
+    pub(in crate::engine) async fn claim_after_results(&self, lane: &Lane, slot: ClaimSlot) -> Reply {
+        match self.completions.commit(CompleteItem::Claim(lane.clone(), slot)).await? {
+            CompleteAnswer::Claim(JoinedClaim::Polling(poll)) => poll.answered().await,
+            CompleteAnswer::Claim(JoinedClaim::Empty) | CompleteAnswer::Ended => Ok(PollResult::default()),
+        }
+    }
+}
+
+/// An entry of the writer of successes.
+pub(crate) enum CompleteItem {
+    /// A success.
+    Result(ResultItem),
+    /// A claim behind the successes of the same call.
+    Claim(Lane, ClaimSlot),
+}
+
+/// The answer of the writer of successes.
+pub(crate) enum CompleteAnswer {
+    /// The success is stored.
+    Ended,
+    /// The claim is made, or waits for a pass.
+    Claim(JoinedClaim),
 }
 
 /// A signed result on its way into the store.
@@ -69,38 +96,30 @@ impl ResultItem {
     }
 }
 
-/// Writes gathered successes.
+/// Writes gathered successes, and claims for those who want more work.
 pub(crate) struct CompleteFlush {
     lookup: LeaseLookup,
+    dispatcher: Arc<Dispatcher>,
     wakeups: Wakeups,
     clock: Arc<dyn Clock>,
 }
 
 impl CompleteFlush {
-    pub(crate) fn new(lookup: LeaseLookup, wakeups: Wakeups, clock: Arc<dyn Clock>) -> Self {
-        Self { lookup, wakeups, clock }
-    }
-}
-
-#[async_trait::async_trait]
-impl Flush for CompleteFlush {
-    type Item = ResultItem;
-    type Answer = ();
-    type Key = Uuid;
-
-    fn keys(&self, item: &ResultItem) -> Vec<Uuid> {
-        vec![item.holder.process_id]
+    pub(crate) fn new(
+        lookup: LeaseLookup,
+        dispatcher: Arc<Dispatcher>,
+        wakeups: Wakeups,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { lookup, dispatcher, wakeups, clock }
     }
 
-    fn bytes(&self, item: &ResultItem) -> usize {
-        item.envelope.payload.len()
-    }
-
-    async fn flush(&self, items: &[ResultItem]) -> StoreResult<Vec<Result<(), Error>>> {
+    /// Stores results; answers each, in order. In the same transaction it makes the claims of a pass, and answers its polls.
+    async fn complete(&self, results: &[&ResultItem], pass: Option<JoinedPass>) -> StoreResult<Vec<Result<(), Error>>> {
         let now_ms = self.clock.now_ms();
-        let attempts = self.lookup.ended_by(items.iter().map(|item| (&item.holder, item.spec_digest))).await?;
+        let attempts = self.lookup.ended_by(results.iter().map(|item| (&item.holder, item.spec_digest))).await?;
         let (mut answers, mut completions, mut places) = (Vec::new(), Vec::new(), Vec::new());
-        for (item, attempt) in items.iter().zip(attempts) {
+        for (item, attempt) in results.iter().zip(attempts) {
             // Until the database says otherwise, the lease is lost.
             let Some(attempt) = attempt else {
                 answers.push(Err(item.holder.lost()));
@@ -120,9 +139,9 @@ impl Flush for CompleteFlush {
             }
             answers.push(acceptable.and(Err(item.holder.lost())));
         }
-        let done = self.lookup.store().complete(&completions, now_ms).await?;
+        let done = self.write(&completions, pass, now_ms).await?;
         for ((place, colony), end) in places.into_iter().zip(done) {
-            let holder = &items[place].holder;
+            let holder = &results[place].holder;
             // Whatever the answer: a lost lease does not come back.
             self.lookup.given().remove(holder.process_id);
             answers[place] = match end {
@@ -133,5 +152,68 @@ impl Flush for CompleteFlush {
             self.wakeups.ended(Change { colony, process_id: holder.process_id });
         }
         Ok(answers)
+    }
+
+    async fn write(
+        &self,
+        completions: &[Completion],
+        pass: Option<JoinedPass>,
+        now_ms: i64,
+    ) -> StoreResult<Vec<LeaseEnd>> {
+        let store = self.lookup.store();
+        let Some((lane, slots)) = pass.as_ref().and_then(JoinedPass::claim) else {
+            return store.complete(completions, now_ms).await;
+        };
+        let (done, claims) = store.complete_and_claim(completions, now_ms, lane, slots, &*self.clock).await?;
+        if let Some(pass) = pass {
+            pass.end(claims, now_ms);
+        }
+        Ok(done)
+    }
+}
+
+#[async_trait::async_trait]
+impl Flush for CompleteFlush {
+    type Item = CompleteItem;
+    type Answer = CompleteAnswer;
+    type Key = Uuid;
+
+    fn keys(&self, item: &CompleteItem) -> Vec<Uuid> {
+        match item {
+            CompleteItem::Result(item) => vec![item.holder.process_id],
+            CompleteItem::Claim(..) => Vec::new(),
+        }
+    }
+
+    fn bytes(&self, item: &CompleteItem) -> usize {
+        match item {
+            CompleteItem::Result(item) => item.envelope.payload.len(),
+            CompleteItem::Claim(lane, _) => lane.executor_type.len(),
+        }
+    }
+
+    async fn flush(&self, items: &[CompleteItem]) -> StoreResult<Vec<Result<CompleteAnswer, Error>>> {
+        let claims = items.iter().filter_map(|item| match item {
+            CompleteItem::Claim(lane, slot) => Some((lane, slot)),
+            CompleteItem::Result(_) => None,
+        });
+        let (joined, pass) = join(&self.dispatcher, claims);
+        let results: Vec<&ResultItem> = items.iter().filter_map(CompleteItem::result).collect();
+        let mut ended = self.complete(&results, pass).await?.into_iter();
+        let mut joined = joined.into_iter();
+        let answers = items.iter().filter_map(|item| match item {
+            CompleteItem::Result(_) => ended.next().map(|answer| answer.map(|()| CompleteAnswer::Ended)),
+            CompleteItem::Claim(..) => joined.next().map(|answer| answer.map(CompleteAnswer::Claim)),
+        });
+        Ok(answers.collect())
+    }
+}
+
+impl CompleteItem {
+    fn result(&self) -> Option<&ResultItem> {
+        match self {
+            Self::Result(item) => Some(item),
+            Self::Claim(..) => None,
+        }
     }
 }

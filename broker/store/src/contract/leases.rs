@@ -50,6 +50,18 @@ pub trait LeaseStore: Send + Sync {
     /// the result is not stored.
     async fn complete(&self, completions: &[Completion], now_ms: i64) -> StoreResult<Vec<LeaseEnd>>;
 
+    /// Ends attempts as [`complete`](Self::complete) does, and then claims as [`claim`](Self::claim) does, in one transaction: what a
+    /// completion frees can be claimed at once. `None` instead of a claim if it needs a transaction of its own, because it reads too
+    /// much in vain: the attempts are ended then, and nothing is claimed.
+    async fn complete_and_claim(
+        &self,
+        completions: &[Completion],
+        now_ms: i64,
+        lane: &Lane,
+        slots: &[ClaimSlot],
+        clock: &dyn Clock,
+    ) -> StoreResult<(Vec<LeaseEnd>, Option<ClaimResult>)>;
+
     /// Ends attempts without success: moves each process from `leases` to the table of its `next` state, and stores the outcome. If a
     /// cancellation was requested, the process is cancelled instead. A process that waits again keeps its place in the queue (its
     /// `priority_time_us`). [`StoreError::Refused`](crate::StoreError::Refused), for the whole batch, if a `next` cannot follow a failure.
