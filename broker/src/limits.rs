@@ -16,6 +16,8 @@ pub const DOCUMENT_MESSAGE_BYTES_MAX: usize = DOCUMENT_BYTES_MAX + 64 * 1024;
 pub const SMALL_MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// The largest message of a call that chooses processes, in bytes: a filter has as many labels as a spec.
 pub const FILTER_MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// The most bytes of a claim beside its results: an offer, and the names of [`HELD_LEASES_MAX`] leases.
+pub const CLAIM_BYTES_BESIDE_RESULTS_MAX: usize = 256 * 1024;
 /// The largest message that sets attributes, in bytes: [`ATTRIBUTES_CALL_MAX`] values with their keys.
 pub const ATTRIBUTES_MESSAGE_BYTES_MAX: usize = ATTRIBUTES_CALL_MAX * (ATTRIBUTE_VALUE_BYTES_MAX + 1024);
 /// The largest message of a registration, in bytes: the announced functions, and the offer.

@@ -159,11 +159,14 @@ impl Executor {
         let mut works = works::Works::new(Arc::clone(&context));
         // Dropping the loops cancels no work: attempts are tasks of `works`, and `drain` waits for them below, also
         // after an error.
+        // Outside the loop, so that a panic does not reset the back-off or register the executor again.
+        let mut claims = claim::Claims::new(claimed);
         let ended = tokio::select! {
-            ended = claim_through_panics(&context, &mut works, claim::Claims::new(claimed), shutdown) => ended,
+            ended = claim_through_panics(&context, &mut works, &mut claims, shutdown) => ended,
             never = Box::pin(keep_rules_through_panics(&context, shutdown)) => match never {},
             problem = context.tasks.failed() => Err(ClientError::Broken(problem)),
         };
+        claims.give_back(&context.client).await;
         drain::run(&context, works, hurry).await;
         ended
     }
@@ -173,8 +176,7 @@ impl Executor {
 async fn claim_through_panics(
     context: &Context,
     works: &mut works::Works,
-    // From outside the loop, so that a panic does not reset the back-off or register the executor again.
-    mut claims: claim::Claims,
+    claims: &mut claim::Claims,
     shutdown: &CancellationToken,
 ) -> Result<(), ClientError> {
     let mut life = context.tasks.life("claims", shutdown.clone());

@@ -149,9 +149,12 @@ impl Run<'_> {
                     leases.iter().map(|lease| crate::tenant::completion(*lease, "{}")).collect();
                 let (ends, claims) =
                     store.complete_and_claim(&batch, now_ms, &lane, &slots, &at(now_ms)).await.unwrap();
-                let got: Vec<Got> = claims.expect("a short lane").claimed.iter().map(got).collect();
                 prop_assert_eq!(ends, self.reference.complete(&leases, now_ms));
-                prop_assert_eq!(got, self.reference.claim(&slots, now_ms));
+                // A store may leave a claim to a call of its own.
+                if let Some(claims) = claims {
+                    let got: Vec<Got> = claims.claimed.iter().map(got).collect();
+                    prop_assert_eq!(got, self.reference.claim(&slots, now_ms));
+                }
             }
             Call::Fail(drawn) => {
                 let batch = self.failures(drawn);

@@ -1,8 +1,10 @@
 //! Authentication and message size of each call: the bound is the size of the largest acceptable message.
 
+use super::frame::DocumentField;
 use crate::limits::{
-    ATTRIBUTES_MESSAGE_BYTES_MAX, DOCUMENT_MESSAGE_BYTES_MAX, FILTER_MESSAGE_BYTES_MAX, HTTP_BODY_BYTES_MAX,
-    MESSAGE_BYTES_MAX, REGISTER_MESSAGE_BYTES_MAX, SMALL_MESSAGE_BYTES_MAX, UNSIGNED_MESSAGE_BYTES_MAX,
+    ATTRIBUTES_MESSAGE_BYTES_MAX, CLAIM_BYTES_BESIDE_RESULTS_MAX, DOCUMENT_MESSAGE_BYTES_MAX, FILTER_MESSAGE_BYTES_MAX,
+    HTTP_BODY_BYTES_MAX, MESSAGE_BYTES_MAX, REGISTER_MESSAGE_BYTES_MAX, SMALL_MESSAGE_BYTES_MAX,
+    UNSIGNED_MESSAGE_BYTES_MAX,
 };
 
 /// The rule for a request, by its path.
@@ -14,7 +16,13 @@ pub(super) struct CallRule {
     pub(super) bytes_max: usize,
     /// True if it may wait for long, or streams.
     pub(super) is_long: bool,
+    /// The documents beside which the message must be small.
+    pub(super) documents: Option<DocumentField>,
 }
+
+/// A claim and its results: an offer, and the names of leases, are small.
+const CLAIM: (&str, DocumentField) =
+    ("/apiary.v1.LeaseService/Claim", DocumentField { number: 9, others_bytes_max: CLAIM_BYTES_BESIDE_RESULTS_MAX });
 
 /// The place of a call's signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +54,7 @@ const CALLS: [Row; 23] = [
     ("/apiary.v1.GrantService/AddGrant", ALONE, DOCUMENT_MESSAGE_BYTES_MAX, false),
     ("/apiary.v1.GrantService/RevokeGrant", ALONE, DOCUMENT_MESSAGE_BYTES_MAX, false),
     ("/apiary.v1.LeaseService/AddLogs", Signature::Metadata, MESSAGE_BYTES_MAX, false),
-    ("/apiary.v1.LeaseService/Claim", Signature::Metadata, MESSAGE_BYTES_MAX, true),
+    (CLAIM.0, Signature::Metadata, MESSAGE_BYTES_MAX, true),
     ("/apiary.v1.LeaseService/Complete", ALONE, DOCUMENT_MESSAGE_BYTES_MAX, false),
     ("/apiary.v1.LeaseService/EndBatch", SEVERAL, MESSAGE_BYTES_MAX, false),
     ("/apiary.v1.LeaseService/Fail", ALONE, DOCUMENT_MESSAGE_BYTES_MAX, false),
@@ -72,15 +80,17 @@ const CALLS: [Row; 23] = [
 /// Returns the rule for a path. A call that is not in the table needs a signed request, even if no service knows it.
 pub(super) fn rule(path: &str) -> CallRule {
     if let Some((_, signature, bytes_max, is_long)) = CALLS.iter().find(|(known, ..)| *known == path) {
-        return CallRule { signature: *signature, bytes_max: *bytes_max, is_long: *is_long };
+        let documents = (path == CLAIM.0).then_some(CLAIM.1);
+        return CallRule { signature: *signature, bytes_max: *bytes_max, is_long: *is_long, documents };
     }
     if path.starts_with("/apiary.") {
-        return CallRule { signature: Signature::Metadata, bytes_max: SMALL_MESSAGE_BYTES_MAX, is_long: false };
+        let (signature, bytes_max) = (Signature::Metadata, SMALL_MESSAGE_BYTES_MAX);
+        return CallRule { signature, bytes_max, is_long: false, documents: None };
     }
     let bytes_max = if path == "/v1/processes" { HTTP_BODY_BYTES_MAX } else { UNSIGNED_MESSAGE_BYTES_MAX };
     // Only the page for results waits.
     let is_long = path.starts_with("/v1/processes/") && path.ends_with("/result");
-    CallRule { signature: Signature::Http, bytes_max, is_long }
+    CallRule { signature: Signature::Http, bytes_max, is_long, documents: None }
 }
 
 #[cfg(test)]

@@ -63,6 +63,10 @@ pub(super) fn claim(request: pb::ClaimRequest, is_after_results: bool) -> Result
         count => return Err(Error::field("count_max", format!("is 1 to {CLAIM_COUNT_MAX}; got {count}"))),
     };
     let wait = wait(request.wait_ms)?;
+    if is_after_results && request.names_held {
+        // It could release what a result of the same call is about.
+        return Err(Error::field("names_held", "cannot go with `results`: send those first, in a call of their own"));
+    }
     Ok(ClaimOrder {
         executor_type,
         count: count.unsigned_abs() as usize,

@@ -14,9 +14,21 @@ pub(super) fn framed_length(bytes: &[u8]) -> Option<usize> {
     Some(usize::try_from(frame.get_u32()).unwrap_or(usize::MAX).saturating_add(FRAME_BYTES))
 }
 
+/// Signed documents in the message of a call whose other fields are small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct DocumentField {
+    /// The field's number.
+    pub(super) number: u64,
+    /// The most bytes of all other fields together, which may hold many small parts.
+    pub(super) others_bytes_max: usize,
+}
+
 /// Rejects a body that is not one frame, or whose message has more fields than any acceptable one. Decoded, a field of two
-/// bytes takes a hundred: a message within its bound could fill the memory.
-pub(super) fn check<'b>(pieces: impl Iterator<Item = &'b [u8]> + Clone) -> Result<(), Error> {
+/// bytes takes a hundred: a message within its bound could fill the memory. So could parts of fields, except documents, which have none.
+pub(super) fn check<'b>(
+    pieces: impl Iterator<Item = &'b [u8]> + Clone,
+    documents: Option<DocumentField>,
+) -> Result<(), Error> {
     let bytes: usize = pieces.clone().map(<[u8]>::len).sum();
     let mut reader = Reader { pieces, piece: &[] };
     let head: Option<Vec<u8>> = (0..FRAME_BYTES).map(|_| reader.byte()).collect();
@@ -28,9 +40,18 @@ pub(super) fn check<'b>(pieces: impl Iterator<Item = &'b [u8]> + Clone) -> Resul
     if framed_length(&head) != Some(bytes) {
         return Err(Error::Invalid("the call has more or less than one message".into()));
     }
-    let mut fields = 0;
-    while reader.field().is_some() {
+    let (mut fields, mut others) = (0, 0_u64);
+    while let Some((number, bytes)) = reader.field() {
         fields += 1;
+        if let Some(documents) = documents.filter(|documents| documents.number != number) {
+            others = others.saturating_add(bytes);
+            if others > documents.others_bytes_max as u64 {
+                return Err(Error::TooLarge(format!(
+                    "the message has more than {} bytes beside its documents",
+                    documents.others_bytes_max
+                )));
+            }
+        }
         if fields > MESSAGE_FIELDS_MAX {
             return Err(Error::TooLarge(format!(
                 "the message has more than {MESSAGE_FIELDS_MAX} fields, the most that a call has: send fewer in each"
@@ -86,20 +107,25 @@ impl<'b, I: Iterator<Item = &'b [u8]>> Reader<'b, I> {
         None
     }
 
-    /// Reads one field; `None` at the end, and where only the decoder can name the fault.
-    fn field(&mut self) -> Option<()> {
-        match self.varint()? & 7 {
-            0 => self.varint().map(drop),
-            1 => self.skip(8),
-            2 => {
-                let bytes = self.varint()?;
-                self.skip(bytes)
+    /// Reads one field; returns its number and the bytes of its contents. `None` at the end, and where only the decoder can name the fault.
+    fn field(&mut self) -> Option<(u64, u64)> {
+        let tag = self.varint()?;
+        let bytes = match tag & 7 {
+            0 => {
+                self.varint()?;
+                8
             }
+            1 => 8,
+            2 => self.varint()?,
             // The beginning and the end of a group.
-            3 | 4 => Some(()),
-            5 => self.skip(4),
-            _ => None,
+            3 | 4 => 0,
+            5 => 4,
+            _ => return None,
+        };
+        if tag & 7 != 0 {
+            self.skip(bytes)?;
         }
+        Some((tag >> 3, bytes))
     }
 }
 
@@ -117,9 +143,9 @@ mod tests {
 
     /// In pieces of several sizes: fields lie across their ends.
     fn checked(body: &[u8]) -> Result<(), Error> {
-        let whole = check(std::iter::once(body));
+        let whole = check(std::iter::once(body), None);
         for size in [1, 3, 16] {
-            assert_eq!(check(body.chunks(size)).is_ok(), whole.is_ok(), "in pieces of {size}");
+            assert_eq!(check(body.chunks(size), None).is_ok(), whole.is_ok(), "in pieces of {size}");
         }
         whole
     }
@@ -142,6 +168,20 @@ mod tests {
         assert!(checked(&framed(&pb::SubmitRequest { spec: Some(envelope) }.encode_to_vec())).is_ok());
         // What is cut short is for the decoder.
         assert!(checked(&framed(&[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 1])).is_ok());
+    }
+
+    #[test]
+    fn beside_documents_little_is_accepted() {
+        let documents = Some(DocumentField { number: 9, others_bytes_max: 1000 });
+        let claim = |tags: usize, results: usize| {
+            let offer = pb::Offer { tags: vec![String::new(); tags], ..pb::Offer::default() };
+            let result = pb::Envelope { payload: vec![0; 5000].into(), ..pb::Envelope::default() };
+            let results = vec![result; results];
+            framed(&pb::ClaimRequest { offer: Some(offer), results, ..pb::ClaimRequest::default() }.encode_to_vec())
+        };
+        assert!(check(std::iter::once(&*claim(400, 3)), documents).is_ok());
+        let refused = check(std::iter::once(&*claim(600, 0)), documents);
+        assert!(matches!(refused, Err(Error::TooLarge(_))), "two bytes on the wire are a text in memory");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use apiary_identity::Envelope;
 use apiary_proto::v1 as pb;
 use apiary_proto::v1::lease_service_server::LeaseService;
+use apiary_protocol::Reason;
 use futures::future::join_all;
 use tonic::{Request, Response, Status};
 
@@ -11,6 +12,7 @@ use super::status::refused;
 use super::{Rpc, decode, encode, running};
 use crate::Error;
 use crate::auth::End;
+use crate::engine::ClaimAnswer;
 
 #[tonic::async_trait]
 impl LeaseService for Rpc {
@@ -29,8 +31,16 @@ impl LeaseService for Rpc {
         let permitted = join_all(results.into_iter().map(|result| self.permitted(result))).await;
         let ends = join_all(permitted.into_iter().map(|end| self.end(end)));
         let (ends, claimed) = futures::join!(ends, self.engine.claim(permit, &grants, order));
-        // The results are stored. Whoever claims next is told why it failed.
-        let answer = claimed.inspect_err(|error| tracing::debug!(%error, "no claim after results")).unwrap_or_default();
+        let answer = match claimed {
+            Ok(answer) => answer,
+            // Work may have been leased, and whoever hears of this names what it has. The results may come again.
+            Err(error) if is_of_unknown_outcome(&error) => return Err(refused(error)),
+            // The results count, and whoever claims next is told why it failed.
+            Err(error) => {
+                tracing::debug!(%error, "no claim after results");
+                ClaimAnswer { drain: matches!(error, Error::Draining), ..ClaimAnswer::default() }
+            }
+        };
         let answers = ends.into_iter().map(encode::end_answer).collect();
         Ok(Response::new(pb::ClaimResponse { answers, ..encode::claim_response(answer) }))
     }
@@ -106,6 +116,10 @@ impl LeaseService for Rpc {
         self.engine.set_attributes(permit, process_id, request.attempt, attributes).await.map_err(refused)?;
         Ok(Response::new(pb::SetAttributesResponse {}))
     }
+}
+
+fn is_of_unknown_outcome(error: &Error) -> bool {
+    matches!(error.reason(), Reason::Unavailable | Reason::Internal | Reason::DeadlineExceeded)
 }
 
 impl Rpc {

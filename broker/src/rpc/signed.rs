@@ -185,7 +185,7 @@ impl CallCheck {
         drop(arriving);
         let HeldBody { blocks, hold } = held;
         if rule.signature != Signature::Http {
-            frame::check(blocks.pieces())?;
+            frame::check(blocks.pieces(), rule.documents)?;
         }
         let body = match signed {
             Some(signed) => {

@@ -107,20 +107,17 @@ impl LeaseStore for PostgresStore {
         slots: &[ClaimSlot],
         clock: &dyn Clock,
     ) -> StoreResult<(Vec<LeaseEnd>, Option<ClaimResult>)> {
+        // No other claim: the lock of a colony's limits would be held, and waited for, by everybody's results.
+        let Some(plain) = plain::of(self, lane, slots) else {
+            return Ok((self.complete(completions, now_ms).await?, None));
+        };
         let results = Results::pack(completions);
         let (ended, claims) = until_settled!(async {
             let mut session = self.session().await?;
             session.begin().await?;
             let both = async {
                 let ended = complete(&mut session, &results, now_ms).await?;
-                let claims = match plain::claim_within(&mut session, self, lane, slots, clock).await? {
-                    Some(claims) => Some(claims),
-                    None => {
-                        let (claims, continuation) =
-                            lease(&mut session, &self.batches, lane, slots, clock, None).await?;
-                        continuation.is_none().then_some(claims)
-                    }
-                };
+                let claims = plain::claim_within(&mut session, self, lane, slots, &plain, clock).await?;
                 Ok::<_, Fault>((ended, claims))
             };
             let both = both.await;

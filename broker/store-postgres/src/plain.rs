@@ -85,11 +85,11 @@ pub(super) async fn claim_within(
     store: &PostgresStore,
     lane: &Lane,
     slots: &[ClaimSlot],
+    plain: &PlainClaim,
     clock: &dyn Clock,
 ) -> Result<Option<ClaimResult>, Fault> {
-    let Some(plain) = of(store, lane, slots) else { return Ok(None) };
-    let found = lease(session, lane, slots, &plain, clock).await?;
-    let Some(mut claims) = read(&plain, &found)? else {
+    let found = lease(session, lane, slots, plain, clock).await?;
+    let Some(mut claims) = read(plain, &found)? else {
         store.restricted_lanes.note(lane);
         return Ok(None);
     };
@@ -98,7 +98,7 @@ pub(super) async fn claim_within(
 }
 
 /// Returns the plain form of a claim, if it has one that is worth a try.
-fn of(store: &PostgresStore, lane: &Lane, slots: &[ClaimSlot]) -> Option<PlainClaim> {
+pub(super) fn of(store: &PostgresStore, lane: &Lane, slots: &[ClaimSlot]) -> Option<PlainClaim> {
     PlainClaim::of(slots).filter(|_| store.restricted_lanes.is_worth_a_try(lane))
 }
 

@@ -29,10 +29,9 @@ impl LeaseStore for SqliteStore {
         let mut continuation = None;
         loop {
             // A new transaction for each part of a long scan: in between, others get the one writer.
-            let (claims, further) = claim_once(self, lane, slots, clock, continuation.as_ref()).await?;
-            continuation = further;
-            if continuation.is_none() {
-                return Ok(claims);
+            match claim_once(self, lane, slots, clock, continuation.as_ref()).await? {
+                ClaimStep::Made(claims) => return Ok(claims),
+                ClaimStep::Cut(further) => continuation = further,
             }
         }
     }
@@ -83,8 +82,9 @@ impl LeaseStore for SqliteStore {
         if completions.is_empty() {
             return Ok(Vec::new());
         }
+        let results = Results::list(completions)?;
         let mut write = Write::begin(&self.writer).await?;
-        let ends = complete(&mut write, completions, now_ms).await?;
+        let ends = complete(&mut write, results, now_ms).await?;
         // If every lease was lost, the transaction is dropped without a commit, which spares the `fsync`.
         if !ends.is_empty() {
             write.commit().await?;
@@ -100,14 +100,18 @@ impl LeaseStore for SqliteStore {
         slots: &[ClaimSlot],
         clock: &dyn Clock,
     ) -> StoreResult<(Vec<LeaseEnd>, Option<ClaimResult>)> {
+        let results = Results::list(completions)?;
         let mut write = Write::begin(&self.writer).await?;
-        let ends = complete(&mut write, completions, now_ms).await?;
-        let (claims, continuation) = lease(&mut write, lane, slots, clock, None).await?;
-        if !ends.is_empty() || !claims.claimed.is_empty() {
+        let ends = complete(&mut write, results, now_ms).await?;
+        // No more than a page: everybody's results wait for it.
+        let claims = match lease(&mut write, lane, slots, clock, Scan { from: None, pages_max: 1 }).await? {
+            ClaimStep::Made(claims) => Some(claims),
+            ClaimStep::Cut(_) => None,
+        };
+        if !ends.is_empty() || claims.as_ref().is_some_and(|claims| !claims.claimed.is_empty()) {
             write.commit().await?;
         }
-        let ends = checks::ended(completions, |completion| completion.lease.process_id, &ends);
-        Ok((ends, continuation.is_none().then_some(claims)))
+        Ok((checks::ended(completions, |completion| completion.lease.process_id, &ends), claims))
     }
 
     async fn fail(&self, failures: &[Failure], now_ms: i64) -> StoreResult<Vec<LeaseEnd>> {
@@ -161,43 +165,61 @@ impl LeaseStore for SqliteStore {
     }
 }
 
-/// Runs one transaction of a claim; returns also the state to continue with in the next.
+/// Runs one transaction of a claim.
 async fn claim_once(
     store: &SqliteStore,
     lane: &Lane,
     slots: &[ClaimSlot],
     clock: &dyn Clock,
     continuation: Option<&Continuation>,
-) -> StoreResult<(ClaimResult, Option<Continuation>)> {
+) -> StoreResult<ClaimStep> {
     let mut write = Write::begin(&store.writer).await?;
-    let (claims, continuation) = lease(&mut write, lane, slots, clock, continuation).await?;
+    let step = lease(&mut write, lane, slots, clock, Scan { from: continuation, pages_max: usize::MAX }).await?;
     // Where nothing was written, dropping the transaction is enough: a claim without work costs no `fsync`.
-    if !claims.claimed.is_empty() {
+    if matches!(&step, ClaimStep::Made(claims) if !claims.claimed.is_empty()) {
         write.commit().await?;
     }
-    Ok((claims, continuation))
+    Ok(step)
 }
 
-/// Claims within a transaction; returns also the state to continue with in the next.
+/// Outcome of one transaction of a claim.
+enum ClaimStep {
+    /// The claim, with or without leases.
+    Made(ClaimResult),
+    /// Nothing yet: there is more to read, and perhaps a place to continue from.
+    Cut(Option<Continuation>),
+}
+
+/// The part of a lane that one transaction scans.
+struct Scan<'a> {
+    /// The state that an earlier transaction left.
+    from: Option<&'a Continuation>,
+    /// The most pages.
+    pages_max: usize,
+}
+
+/// Claims within a transaction.
 async fn lease(
     write: &mut Write,
     lane: &Lane,
     slots: &[ClaimSlot],
     clock: &dyn Clock,
-    continuation: Option<&Continuation>,
-) -> StoreResult<(ClaimResult, Option<Continuation>)> {
+    scan: Scan<'_>,
+) -> StoreResult<ClaimStep> {
     // Read inside the transaction: a pause that was committed before the claim is always seen.
     let mut assignment = Assignment::new(slots, restrictions(write, lane, slots).await?);
     if assignment.is_limited() {
         assignment = assignment.within(limits::allowance(write, lane, clock).await?);
     }
-    if let Some(continuation) = continuation {
+    if let Some(continuation) = scan.from {
         assignment = assignment.resuming(continuation);
     }
-    scan_lane(write, lane, &mut assignment).await?;
+    let is_cut = scan_lane(write, lane, &mut assignment, scan.pages_max).await?;
     if assignment.matches().is_empty() {
-        let continuation = assignment.continuation();
-        return Ok((assignment.empty_result(), continuation));
+        return Ok(match assignment.continuation() {
+            None if !is_cut => ClaimStep::Made(assignment.empty_result()),
+            continuation => ClaimStep::Cut(continuation),
+        });
     }
     let items = list(assignment.matches().iter().map(|one| ClaimItem::new(one, &slots[one.slot])))?;
     // The time is read now, after the wait for the writer, so that no lease is shortened by it.
@@ -208,7 +230,8 @@ async fn lease(
     // Before the commit: a lease that could not be made is an error, and the transaction is rolled back.
     let claims = assignment.claims(&leased)?;
     let is_lane_empty = leased.first().map(|row| rows::is_lane_empty(row)).transpose()?.unwrap_or_default();
-    Ok((ClaimResult { is_lane_empty, ..claims }, None))
+    let has_more = claims.has_more || is_cut;
+    Ok(ClaimStep::Made(ClaimResult { is_lane_empty, has_more, ..claims }))
 }
 
 /// Reads the conditions that stop the lane's work now.
@@ -220,11 +243,22 @@ pub(super) async fn restrictions(write: &mut Write, lane: &Lane, slots: &[ClaimS
     write.rows(select).await?.iter().map(|row| rows::restriction(row)).collect()
 }
 
-/// Scans the lane in its order until the slots are full, or no further work could suit one of them.
-async fn scan_lane(write: &mut Write, lane: &Lane, assignment: &mut Assignment<'_>) -> StoreResult<()> {
+/// Scans the lane in its order until the slots are full, or no further work could suit one of them; returns true if it was cut at
+/// `pages_max`.
+async fn scan_lane(
+    write: &mut Write,
+    lane: &Lane,
+    assignment: &mut Assignment<'_>,
+    pages_max: usize,
+) -> StoreResult<bool> {
+    let mut pages = 0;
     loop {
         prepare_scan(write, lane, assignment).await?;
-        let Some(scan) = assignment.next_scan() else { return Ok(()) };
+        let Some(scan) = assignment.next_scan() else { return Ok(false) };
+        if pages == pages_max {
+            return Ok(true);
+        }
+        pages += 1;
         let select = query(sql!("leases/claim_candidates.sql"))
             .bind(lane.colony.0)
             .bind(&lane.executor_type)
@@ -266,11 +300,23 @@ async fn prepare_scan(write: &mut Write, lane: &Lane, assignment: &mut Assignmen
     Ok(())
 }
 
+/// Results as they are written, made before the one writer is taken.
+struct Results {
+    items: String,
+    documents: Vec<u8>,
+}
+
+impl Results {
+    fn list(completions: &[Completion]) -> StoreResult<Self> {
+        let mut documents = Documents::default();
+        let items = list(completions.iter().map(|completion| CompletionItem::new(completion, &mut documents)))?;
+        Ok(Self { items, documents: documents.into_bytes() })
+    }
+}
+
 /// Ends attempts with success; returns those that it ended.
-async fn complete(write: &mut Write, completions: &[Completion], now_ms: i64) -> StoreResult<HashMap<Uuid, LeaseEnd>> {
-    let mut documents = Documents::default();
-    let items = list(completions.iter().map(|completion| CompletionItem::new(completion, &mut documents)))?;
-    let keep = query(sql!("leases/complete.sql")).bind(items).bind(documents.into_bytes()).bind(now_ms);
+async fn complete(write: &mut Write, results: Results, now_ms: i64) -> StoreResult<HashMap<Uuid, LeaseEnd>> {
+    let keep = query(sql!("leases/complete.sql")).bind(results.items).bind(results.documents).bind(now_ms);
     let ended = process_ids(&write.rows(keep).await?)?;
     if ended.is_empty() {
         return Ok(HashMap::new());

@@ -5,22 +5,28 @@ use bytes::Bytes;
 use prost::Message;
 use tonic::Status;
 
-use crate::limits::SLOTS_MAX;
+use crate::limits::{BATCH_DOCUMENTS_MAX, SLOTS_MAX};
 
-/// A `ClaimResponse` whose leases are only counted: a vector of `()` takes no memory.
+/// A `ClaimResponse` whose leases and answers are only counted: a vector of `()` takes no memory.
 #[derive(Clone, PartialEq, Message)]
-struct LeaseCount {
+struct Counts {
     #[prost(message, repeated, tag = "1")]
     leases: Vec<()>,
+    #[prost(message, repeated, tag = "3")]
+    answers: Vec<()>,
 }
 
-/// Reads a claim's answer, after counting its leases: two bytes on the wire become a lease of hundreds of bytes in memory,
+/// Reads a claim's answer, after counting its leases and answers: two bytes on the wire become a lease of hundreds of bytes in memory,
 /// so that an answer within the message bound could still fill gigabytes.
 pub(super) fn decode(message: Bytes) -> Result<v1::ClaimResponse, Status> {
     let unreadable = |error: prost::DecodeError| Status::out_of_range(format!("a claim's answer: {error}"));
-    let count = LeaseCount::decode(message.clone()).map_err(unreadable)?.leases.len();
-    if count > SLOTS_MAX {
-        return Err(Status::out_of_range(format!("a claim's answer of {count} leases, the most is {SLOTS_MAX}")));
+    let Counts { leases, answers } = Counts::decode(message.clone()).map_err(unreadable)?;
+    for (count, parts, most) in
+        [(leases.len(), "leases", SLOTS_MAX), (answers.len(), "answers to results", BATCH_DOCUMENTS_MAX)]
+    {
+        if count > most {
+            return Err(Status::out_of_range(format!("a claim's answer of {count} {parts}, the most is {most}")));
+        }
     }
     v1::ClaimResponse::decode(message).map_err(unreadable)
 }
@@ -45,8 +51,9 @@ mod tests {
         let words = decode(answer(SLOTS_MAX + 1).encode_to_vec().into()).unwrap_err();
         assert!(words.message().contains("1001 leases"), "{words}");
         // Sixteen mebibytes of empty leases: gigabytes, if they were allocated.
-        let bomb = [10, 0].repeat(8 << 20);
-        assert_eq!(decode(bomb.into()).unwrap_err().code(), tonic::Code::OutOfRange);
+        for bomb in [[10, 0], [26, 0]] {
+            assert_eq!(decode(bomb.repeat(8 << 20).into()).unwrap_err().code(), tonic::Code::OutOfRange);
+        }
     }
 
     #[test]

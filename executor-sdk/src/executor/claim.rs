@@ -7,7 +7,7 @@ use apiary_proto::v1;
 use apiary_protocol::{Fault, Reason};
 use futures::future::join_all;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -45,22 +45,16 @@ impl Claims {
         }
     }
 
-    /// Claims work until the executor stops. Gives back what came too late for that.
-    pub(super) async fn run(
-        &mut self,
-        context: &Context,
-        works: &mut Works,
-        shutdown: &CancellationToken,
-    ) -> Result<(), ClientError> {
-        let ended = self.claim_on(context, works, shutdown).await;
+    /// Gives back work that was claimed with results and came too late.
+    pub(super) async fn give_back(mut self, client: &Client) {
         self.claimed.close();
         while let Some(work) = self.claimed.recv().await {
-            give_back(&context.client, &work.answer.leases, work.asked).await;
+            give_back(client, &work.answer.leases, work.asked).await;
         }
-        ended
     }
 
-    async fn claim_on(
+    /// Claims work until the executor stops.
+    pub(super) async fn run(
         &mut self,
         context: &Context,
         works: &mut Works,
@@ -75,8 +69,10 @@ impl Claims {
         let Self { contact, introduction, polls, is_guarded, claimed } = self;
         let desk = context.results.desk();
         loop {
-            // Results claim only what they free: for slots that are free already, the claim here waits for work.
-            let open = works.are_all_busy().then(|| desk.open());
+            // Results claim only what they free: for slots that are free already, the claim here waits for work. And not before a new
+            // broker knows this executor.
+            let may_open = works.are_all_busy() && introduction.is_told(context).await;
+            let open = may_open.then(|| desk.open());
             let next = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Ok(()),
@@ -96,7 +92,7 @@ impl Claims {
                     desk.received(&work);
                     contact.accepted();
                     let drains = work.answer.drain && work.answer.leases.is_empty();
-                    take_handed(&context.client, works, work).await;
+                    take_handed(&context.client, works, work, shutdown).await;
                     if !drains {
                         contact.went_well();
                         continue;
@@ -122,7 +118,10 @@ impl Claims {
                 }
             }
             let asked_at = Instant::now();
-            let mut state = desk.claiming().await;
+            let mut state = tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                state = desk.claiming() => state,
+            };
             // A claim with results ended just now, and has work for some of the slots.
             if desk.promised() > 0 {
                 continue;
@@ -268,23 +267,31 @@ fn take(works: &mut Works, TimedClaim { answer, is_early }: TimedClaim, asked: u
             "the broker sent more leases than asked for; the rest is ignored"
         );
     }
-    let mut started = 0;
+    // Not the start of the claim, which may have waited long for work.
+    let (mut started, claimed_at) = (0, Instant::now());
     for lease in answer.leases.into_iter().take(asked) {
-        started += usize::from(works.start(lease));
+        started += usize::from(works.start(lease, claimed_at));
     }
     started > 0
 }
 
-/// Starts work that was claimed with results, as the slots of those attempts become free. What finds none is released.
-async fn take_handed(client: &Client, works: &mut Works, ClaimedWork { answer, asked }: ClaimedWork) {
+/// Starts work that was claimed with results, as the slots of those attempts become free. What finds none in time is released.
+async fn take_handed(client: &Client, works: &mut Works, work: ClaimedWork, shutdown: &CancellationToken) {
+    let ClaimedWork { answer, asked, asked_at } = work;
+    let until = Instant::now() + SLOT_WAIT;
     let mut leases = answer.leases.into_iter().take(asked);
     while let Some(lease) = leases.next() {
-        if timeout(SLOT_WAIT, works.room()).await.is_err() {
+        let has_room = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => false,
+            room = timeout_at(until, works.room()) => room.is_ok(),
+        };
+        if !has_room {
             // An attempt whose result was refused, or must be sent again, still has its slot.
             let late: Vec<_> = std::iter::once(lease).chain(leases).collect();
             return give_back(client, &late, asked).await;
         }
-        works.start(lease);
+        works.start(lease, asked_at);
     }
 }
 

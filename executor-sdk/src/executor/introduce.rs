@@ -24,10 +24,15 @@ pub(super) enum Welcome {
 }
 
 impl Introduction {
+    /// Returns `true` if the broker that is called now knows the executor, as far as that is possible.
+    pub(super) async fn is_told(&self, context: &Context) -> bool {
+        self.told.is_some() && self.told == context.client.known_broker().await
+    }
+
     /// Registers the executor, unless this broker instance knows it already.
     pub(super) async fn tell(&mut self, context: &Context) -> Result<Welcome, ClientError> {
         let client = &context.client;
-        if self.told.is_some() && self.told == client.known_broker().await {
+        if self.is_told(context).await {
             return Ok(Welcome::Approved);
         }
         let executor = client.register_executor(request(context)).await?;

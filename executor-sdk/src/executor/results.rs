@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use apiary_identity::Envelope;
 use apiary_proto::v1;
 use tokio::sync::{Mutex, MutexGuard, mpsc};
+use tokio::time::Instant;
 
 use super::claim::{give_back, may_have_leased};
 use crate::client::batcher::{Answers, Batcher, apart};
@@ -47,6 +48,8 @@ pub(super) struct ClaimedWork {
     pub(super) answer: v1::ClaimResponse,
     /// Number of leases asked for.
     pub(super) asked: usize,
+    /// Start of the claim: the leases count from then.
+    pub(super) asked_at: Instant,
 }
 
 /// A wait of the claim loop for a free slot, in which results may claim.
@@ -137,7 +140,7 @@ impl ClaimDesk {
     ) -> Answers<ReportAnswer> {
         let sealed = self.client.seal_endings(&endings);
         let results: Vec<_> = sealed.iter().map(|(_, result): &(_, Envelope)| envelope_to_proto(result)).collect();
-        let asked = results.len();
+        let (asked, asked_at) = (results.len(), Instant::now());
         // Until there is an answer, also if this future is dropped: then the next claim names what is in hand.
         state.unanswered = 1;
         let answered = self.client.claim(v1::ClaimRequest { results, ..self.request(asked) }).await;
@@ -145,7 +148,7 @@ impl ClaimDesk {
         let answers = match answered {
             Ok(mut answer) => {
                 let answers = std::mem::take(&mut answer.answers);
-                self.hand_over(ClaimedWork { answer, asked }).await;
+                self.hand_over(ClaimedWork { answer, asked, asked_at }).await;
                 match answers.len() == asked {
                     true => Ok(answers),
                     false => Err(ClientError::Answer("it has not one answer for each result".to_owned())),

@@ -49,8 +49,8 @@ impl Works {
         let _ = self.slots.acquire().await;
     }
 
-    /// Starts an attempt. Returns `false` if the lease is invalid or already in progress, or no slot is free.
-    pub(super) fn start(&mut self, lease: v1::Lease) -> bool {
+    /// Starts an attempt, whose lease counts from `claimed_at`. Returns `false` if the lease is invalid or already in progress, or no slot is free.
+    pub(super) fn start(&mut self, lease: v1::Lease, claimed_at: Instant) -> bool {
         while let Some(ended) = self.tasks.try_join_next() {
             heed(ended);
         }
@@ -67,7 +67,7 @@ impl Works {
             tracing::warn!(process_id = %key.0, attempt = key.1, "ignored a lease that is in progress already");
             return false;
         };
-        let (context, claimed_at) = (Arc::clone(&self.context), Instant::now());
+        let context = Arc::clone(&self.context);
         self.tasks.spawn(async move {
             // Read here and not by the claim loop, which must not hash the documents of others before the next claim.
             if let Some(subject) = Subject::of(&lease) {

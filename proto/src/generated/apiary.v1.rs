@@ -3513,7 +3513,8 @@ pub struct ClaimRequest {
     #[prost(message, repeated, tag = "8")]
     pub held: ::prost::alloc::vec::Vec<HeldLease>,
     /// Signed `result.v1` documents to keep first, each as `EndBatch` does, at most 1000: attempts end and the next ones begin in one
-    /// transaction. Such a call never waits for work: `wait_ms` is passed over.
+    /// transaction if possible. Such a call never waits for work, and may get none although some waits: `wait_ms` is passed over, and the
+    /// claim that follows gets it. Not with `names_held`.
     #[prost(message, repeated, tag = "9")]
     pub results: ::prost::alloc::vec::Vec<Envelope>,
 }

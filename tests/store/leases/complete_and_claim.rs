@@ -1,5 +1,6 @@
 //! Attempts that end, and the claim of the next work, in one transaction.
 
+use apiary_identity::Requirements;
 use apiary_store::model::{
     ClaimResult, ClaimedLease, Completion, LeaseEnd, LeaseRef, Limit, LimitKind, LimitPolicy, LimitRecord, NewProcess,
     Pause, PauseKind, PauseTarget, ProcessState,
@@ -15,6 +16,7 @@ on_each_store!(
     a_lost_lease_keeps_nobody_from_the_next_work,
     without_work_the_attempts_end_all_the_same,
     nothing_is_claimed_past_a_pause,
+    what_nobody_here_can_take_is_not_read_to_its_end,
 );
 
 async fn exchange(tenant: &Tenant, bee: &Bee, ended: &[LeaseRef], count: usize) -> (Vec<LeaseEnd>, ClaimResult) {
@@ -64,8 +66,14 @@ async fn a_place_under_a_limit_that_is_freed_is_given_at_once(backend: Backend) 
     let (first, second) = (tenant.submit(with_key()).await, tenant.submit(with_key()).await);
     let claimed = tenant.claim_at(&bee, 9, NOW).await;
     assert_eq!(ids(&claimed), [first], "the key has one place");
-    let (ends, claims) = exchange(&tenant, &bee, &[claimed[0].reference()], 9).await;
-    assert_eq!((ends, ids(&claims.claimed)), (vec![DONE], vec![second]));
+    let (results, lane, slots) = ([completion(claimed[0].reference(), "{}")], tenant.lane(), [bee.slot(9)]);
+    let (ends, claims) = tenant.store.complete_and_claim(&results, NOW, &lane, &slots, &at(NOW)).await.unwrap();
+    // Postgres claims by itself where limits count.
+    let next = match claims {
+        Some(claims) => claims.claimed,
+        None => tenant.claim_at(&bee, 9, NOW).await,
+    };
+    assert_eq!((ends, ids(&next)), (vec![DONE], vec![second]));
 }
 
 async fn a_lost_lease_keeps_nobody_from_the_next_work(backend: Backend) {
@@ -97,7 +105,25 @@ async fn nothing_is_claimed_past_a_pause(backend: Backend) {
     let what = PauseTarget { kind: PauseKind::Colony, name: String::new() };
     let pause = Pause { what, reason: String::new(), by: "ada".to_owned(), since_ms: NOW };
     tenant.store.pause(tenant.colony.key, &pause).await.unwrap();
-    let (ends, claims) = exchange(&tenant, &bee, &[lease], 3).await;
-    assert_eq!((ends, claims.claimed.len()), (vec![DONE], 0));
+    let (results, lane, slots) = ([completion(lease, "{}")], tenant.lane(), [bee.slot(3)]);
+    let (ends, claims) = tenant.store.complete_and_claim(&results, NOW, &lane, &slots, &at(NOW)).await.unwrap();
+    assert_eq!((ends, claims.map_or(0, |claims| claims.claimed.len())), (vec![DONE], 0));
     assert_eq!(tenant.state(next).await, ProcessState::Waiting);
+}
+
+async fn what_nobody_here_can_take_is_not_read_to_its_end(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let bee = tenant.bee("bee").await;
+    tenant.submit(tenant.process()).await;
+    let lease = tenant.claim_one(&bee, NOW).await;
+    let elsewhere = Requirements { location: Some("elsewhere".to_owned()), ..Requirements::default() };
+    let for_another = || NewProcess { requires: elsewhere.clone(), ..tenant.process() };
+    let processes: Vec<NewProcess> = (0..600).map(|_| for_another()).collect();
+    tenant.store.submit(&processes, NOW).await.unwrap();
+    let last = tenant.submit(tenant.process()).await;
+    let (results, lane, slots) = ([completion(lease, "{}")], tenant.lane(), [bee.slot(1)]);
+    let (ends, claims) = tenant.store.complete_and_claim(&results, NOW, &lane, &slots, &at(NOW)).await.unwrap();
+    assert_eq!(ends, [DONE]);
+    assert!(claims.is_none(), "everybody's results would wait: {claims:?}");
+    assert_eq!(ids(&tenant.claim_at(&bee, 1, NOW).await), [last], "the claim by itself finds it");
 }

@@ -79,29 +79,29 @@ impl Dispatcher {
         poll.answered().await
     }
 
-    /// Adds claims that do not wait, and begins a pass over the lane of the first, for all that wait there: the caller makes it. The others
-    /// have passes of their own. A claim gets no poll if nothing waits in its lane.
+    /// Adds claims of one lane that do not wait, and begins a pass for all that wait there, which the caller makes. A claim gets no poll if
+    /// nothing waits in its lane, it is in another than the first, or a pass over the lane is under way: whoever claims again has its own.
     pub(super) fn join<'a>(
         self: &Arc<Self>,
         claims: impl Iterator<Item = (&'a Lane, &'a ClaimSlot)>,
-    ) -> (Vec<Result<Option<JoinedPoll>, Error>>, Option<Pass>) {
-        let (mut joined, mut first) = (Vec::new(), None);
+    ) -> (Vec<Option<JoinedPoll>>, Option<(Pass, Vec<u64>)>) {
+        let (mut polls, mut ids, mut first) = (Vec::new(), Vec::new(), None);
+        // One lock for the polls and their pass, or the dispatcher might begin it first.
         let mut queue = self.queue();
         for (lane, slot) in claims {
-            if queue.is_known_empty(lane, slot) {
-                joined.push(Ok(None));
-                continue;
+            let joins =
+                first.is_none_or(|first| first == lane) && queue.is_free(lane) && !queue.is_known_empty(lane, slot);
+            let added = joins.then(|| add(&mut queue, lane, slot.clone(), true).ok()).flatten();
+            if let Some((id, _)) = &added {
+                first = Some(lane);
+                ids.push(*id);
             }
-            let added = add(&mut queue, lane, slot.clone(), true);
-            first = first.or(added.is_ok().then_some(lane));
-            let poll = |(id, answer)| Some(QueuedPoll { dispatcher: self.clone(), lane: lane.clone(), id, answer });
-            joined.push(added.map(poll));
+            let poll = |(id, answer)| QueuedPoll { dispatcher: self.clone(), lane: lane.clone(), id, answer };
+            polls.push(added.map(poll));
         }
-        // Under one lock with the polls, or the dispatcher might begin their pass first.
-        let pass = first.and_then(|lane| queue.begin_at_once(lane));
+        let pass = first.and_then(|lane| queue.begin_at_once(lane)).map(|pass| (pass, ids));
         drop(queue);
-        self.wake.notify_one();
-        (joined, pass)
+        (polls, pass)
     }
 
     /// Releases, soon, leases that their caller does not get; no retry is spent.
@@ -136,15 +136,23 @@ impl Dispatcher {
         orphans
     }
 
-    /// Answers the polls of a pass that another commit made.
-    pub(super) fn end_joined(&self, pass: &Pass, claims: ClaimResult, now_ms: i64) {
-        self.queue().plan_limited(pass, &claims, now_ms);
-        let orphans = self.queue().end_pass(pass, claims);
-        self.put_back(&pass.lane, orphans);
+    /// Answers the polls of a pass that another commit made; returns the leases of those who went away.
+    pub(super) fn end_joined(&self, pass: &Pass, claims: ClaimResult, now_ms: i64) -> Vec<LeaseRef> {
+        let mut queue = self.queue();
+        queue.plan_limited(pass, &claims, now_ms);
+        let orphans = queue.end_pass(pass, claims);
+        drop(queue);
+        self.wake.notify_one();
+        orphans
+    }
+
+    /// Ends a pass that another commit did not make: the polls with these numbers get nothing, the others a pass of their own.
+    pub(super) fn leave_joined(&self, pass: &Pass, answered: &[u64]) {
+        self.queue().leave_pass(pass, answered);
         self.wake.notify_one();
     }
 
-    /// Ends a pass whose commit failed.
+    /// Ends a pass whose commit has an unknown outcome.
     pub(super) fn break_joined(&self, pass: &Pass, error: &Error) {
         let mut queue = self.queue();
         queue.fail_pass(pass, error);

@@ -232,13 +232,16 @@ impl PollQueue {
         None
     }
 
-    /// Begins a pass over this lane outside of its turn, for a commit that claims as well. `None` if a pass is under way, no poll is due, or
-    /// the lane takes turns with others: then its polls wait for the dispatcher.
+    /// Returns true if a commit may make a pass over this lane: none is under way, and the lane does not take turns with others.
+    pub(in crate::engine) fn is_free(&self, lane: &Lane) -> bool {
+        let (is_passing, is_uncounted) =
+            self.lanes.get(lane).map_or((false, false), |polls| (polls.passing, polls.is_uncounted));
+        !is_passing && (is_uncounted || !self.turns.are_for(lane.colony))
+    }
+
+    /// Begins a pass over a lane that [is free](Self::is_free) outside of its turn, for a commit that claims as well. `None` if no poll is due.
     pub(in crate::engine) fn begin_at_once(&mut self, lane: &Lane) -> Option<Pass> {
         let lane_polls = self.lanes.get_mut(lane)?;
-        if lane_polls.passing || (!lane_polls.is_uncounted && self.turns.are_for(lane.colony)) {
-            return None;
-        }
         if std::mem::take(&mut lane_polls.queued) {
             self.due.retain(|due| due != lane);
         }
@@ -249,6 +252,21 @@ impl PollQueue {
         lane_polls.passing = true;
         let (moves, began) = (self.limited.moves(), Instant::now());
         Some(Pass { lane: lane.clone(), ids, slots, moves, is_turn: false, began })
+    }
+
+    /// Leaves a pass without a claim: the polls with these numbers are answered with nothing, the others wait for the next pass.
+    pub(in crate::engine) fn leave_pass(&mut self, pass: &Pass, answered: &[u64]) {
+        for id in &pass.ids {
+            if let Some(poll) = self.poll(&pass.lane, *id) {
+                poll.passing = false;
+            }
+        }
+        for id in answered {
+            if let Some(poll) = self.remove(&pass.lane, *id) {
+                let _ = poll.reply.send(Ok(PollResult::default()));
+            }
+        }
+        self.resume(pass);
     }
 
     /// Returns true if nothing waits in a lane, as far as a claim of this kind can know.

@@ -82,16 +82,19 @@ impl Engine {
             lease_ms: order.lease_ms,
             instance: order.instance,
         };
-        let _place = self.polls.take(grant.key.0)?;
+        let place = self.polls.take(grant.key.0)?;
         if let Some(held) = &order.held {
             self.give_back_undelivered(&slot, held).await?;
         }
         let executor = (lane.colony, permit.key());
         // Held until the answer: a waiting claim is a sign of life of its executor.
         let _heard = self.contacts.listen(executor, &lane.executor_type, &grant.grant.name, &slot.offer);
-        let given = match order.is_after_results {
-            true => self.claim_after_results(&lane, slot).await?,
-            false => self.dispatcher.poll(&lane, slot, order.wait).await?,
+        let given = if order.is_after_results {
+            self.claim_after_results(&lane, slot, place).await?
+        } else {
+            let given = self.dispatcher.poll(&lane, slot, order.wait).await?;
+            drop(place);
+            given
         };
         // Held until the answer is complete: an error below, or a caller who goes away, costs the work no retry.
         let guard = LeaseGuard::new(self.dispatcher.clone(), lane.clone(), &given.claimed);

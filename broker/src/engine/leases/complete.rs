@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use apiary_identity::{Clock, Digest, Envelope, Outcome, OutcomeKind};
-use apiary_store::StoreResult;
-use apiary_store::model::{ClaimSlot, Completion, Lane, LeaseEnd};
+use apiary_store::model::{ClaimSlot, Completion, Lane, LeaseEnd, SlotGrant};
+use apiary_store::{StoreError, StoreResult};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -12,9 +12,10 @@ use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::commit::committer::Flush;
-use crate::engine::dispatch::dispatcher::Dispatcher;
-use crate::engine::dispatch::joined::{JoinedClaim, JoinedPass, join};
+use crate::engine::dispatch::dispatcher::{Dispatcher, JoinedPoll, release_unheard};
+use crate::engine::dispatch::joined::{JoinedPass, join};
 use crate::engine::dispatch::polls::{PollResult, Reply};
+use crate::engine::leases::claim::PollSlot;
 use crate::engine::leases::given::AttemptFacts;
 use crate::engine::leases::lookup::{EndResult, Holder, LeaseLookup};
 use crate::engine::notify::wakeups::{Change, Wakeups};
@@ -40,11 +41,11 @@ impl Engine {
         }
     }
 
-    /// Claims in the commit of the successes that are on their way, without a wait for work.
-    pub(in crate::engine) async fn claim_after_results(&self, lane: &Lane, slot: ClaimSlot) -> Reply {
-        match self.completions.commit(CompleteItem::Claim(lane.clone(), slot)).await? {
-            CompleteAnswer::Claim(JoinedClaim::Polling(poll)) => poll.answered().await,
-            CompleteAnswer::Claim(JoinedClaim::Empty) | CompleteAnswer::Ended => Ok(PollResult::default()),
+    /// Claims in the commit of the successes that are on their way, without a wait for work or for a pass under way.
+    pub(in crate::engine) async fn claim_after_results(&self, lane: &Lane, slot: ClaimSlot, place: PollSlot) -> Reply {
+        match self.completions.commit(CompleteItem::Claim { lane: lane.clone(), slot, _place: place }).await? {
+            CompleteAnswer::Claim(Some(poll)) => poll.answered().await,
+            CompleteAnswer::Claim(None) | CompleteAnswer::Ended => Ok(PollResult::default()),
         }
     }
 }
@@ -54,15 +55,22 @@ pub(crate) enum CompleteItem {
     /// A success.
     Result(ResultItem),
     /// A claim behind the successes of the same call.
-    Claim(Lane, ClaimSlot),
+    Claim {
+        /// The lane.
+        lane: Lane,
+        /// The executor that claims.
+        slot: ClaimSlot,
+        /// Its place among the claims of its key, until the commit.
+        _place: PollSlot,
+    },
 }
 
 /// The answer of the writer of successes.
 pub(crate) enum CompleteAnswer {
     /// The success is stored.
     Ended,
-    /// The claim is made, or waits for a pass.
-    Claim(JoinedClaim),
+    /// The claim is made; `None` if it could not be made in this commit.
+    Claim(Option<JoinedPoll>),
 }
 
 /// A signed result on its way into the store.
@@ -114,8 +122,12 @@ impl CompleteFlush {
         Self { lookup, dispatcher, wakeups, clock }
     }
 
-    /// Stores results; answers each, in order. In the same transaction it makes the claims of a pass, and answers its polls.
-    async fn complete(&self, results: &[&ResultItem], pass: Option<JoinedPass>) -> StoreResult<Vec<Result<(), Error>>> {
+    /// Stores results; answers each, in order. Makes the claims in the same transaction if possible.
+    async fn complete(
+        &self,
+        results: &[&ResultItem],
+        claims: &[(&Lane, &ClaimSlot)],
+    ) -> StoreResult<(Vec<Result<(), Error>>, Vec<Option<JoinedPoll>>)> {
         let now_ms = self.clock.now_ms();
         let attempts = self.lookup.ended_by(results.iter().map(|item| (&item.holder, item.spec_digest))).await?;
         let (mut answers, mut completions, mut places) = (Vec::new(), Vec::new(), Vec::new());
@@ -139,6 +151,8 @@ impl CompleteFlush {
             }
             answers.push(acceptable.and(Err(item.holder.lost())));
         }
+        // Only now: from here to the commit, nothing else is waited for.
+        let (polls, pass) = join(&self.dispatcher, claims.iter().copied());
         let done = self.write(&completions, pass, now_ms).await?;
         for ((place, colony), end) in places.into_iter().zip(done) {
             let holder = &results[place].holder;
@@ -151,7 +165,7 @@ impl CompleteFlush {
             };
             self.wakeups.ended(Change { colony, process_id: holder.process_id });
         }
-        Ok(answers)
+        Ok((answers, polls))
     }
 
     async fn write(
@@ -161,14 +175,30 @@ impl CompleteFlush {
         now_ms: i64,
     ) -> StoreResult<Vec<LeaseEnd>> {
         let store = self.lookup.store();
-        let Some((lane, slots)) = pass.as_ref().and_then(JoinedPass::claim) else {
-            return store.complete(completions, now_ms).await;
-        };
-        let (done, claims) = store.complete_and_claim(completions, now_ms, lane, slots, &*self.clock).await?;
-        if let Some(pass) = pass {
-            pass.end(claims, now_ms);
+        let Some(pass) = pass else { return store.complete(completions, now_ms).await };
+        let Some((lane, slots)) = pass.claim() else { return store.complete(completions, now_ms).await };
+        match store.complete_and_claim(completions, now_ms, lane, slots, &*self.clock).await {
+            Ok((done, Some(claims))) => {
+                let lane = lane.clone();
+                let unheard = pass.end(claims, self.clock.now_ms());
+                if !unheard.is_empty() && release_unheard(store, &*self.clock, &unheard).await {
+                    self.wakeups.work(&lane);
+                }
+                Ok(done)
+            }
+            Ok((done, None)) => {
+                pass.leave();
+                Ok(done)
+            }
+            // Nobody knows what was committed: the polls get an error, and ask.
+            Err(error @ StoreError::Unavailable(_)) => Err(error),
+            // The claim may be at fault. It must not keep results from their place.
+            Err(error) => {
+                tracing::debug!(%error, executor_type = lane.executor_type, "results are stored without a claim");
+                pass.leave();
+                store.complete(completions, now_ms).await
+            }
         }
-        Ok(done)
     }
 }
 
@@ -181,39 +211,50 @@ impl Flush for CompleteFlush {
     fn keys(&self, item: &CompleteItem) -> Vec<Uuid> {
         match item {
             CompleteItem::Result(item) => vec![item.holder.process_id],
-            CompleteItem::Claim(..) => Vec::new(),
+            CompleteItem::Claim { .. } => Vec::new(),
         }
     }
 
     fn bytes(&self, item: &CompleteItem) -> usize {
         match item {
             CompleteItem::Result(item) => item.envelope.payload.len(),
-            CompleteItem::Claim(lane, _) => lane.executor_type.len(),
+            CompleteItem::Claim { slot, .. } => slot_bytes(slot),
         }
     }
 
     async fn flush(&self, items: &[CompleteItem]) -> StoreResult<Vec<Result<CompleteAnswer, Error>>> {
-        let claims = items.iter().filter_map(|item| match item {
-            CompleteItem::Claim(lane, slot) => Some((lane, slot)),
-            CompleteItem::Result(_) => None,
-        });
-        let (joined, pass) = join(&self.dispatcher, claims);
+        let claims: Vec<_> = items.iter().filter_map(CompleteItem::claim).collect();
         let results: Vec<&ResultItem> = items.iter().filter_map(CompleteItem::result).collect();
-        let mut ended = self.complete(&results, pass).await?.into_iter();
-        let mut joined = joined.into_iter();
+        let (ended, polls) = self.complete(&results, &claims).await?;
+        let (mut ended, mut polls) = (ended.into_iter(), polls.into_iter());
         let answers = items.iter().filter_map(|item| match item {
             CompleteItem::Result(_) => ended.next().map(|answer| answer.map(|()| CompleteAnswer::Ended)),
-            CompleteItem::Claim(..) => joined.next().map(|answer| answer.map(CompleteAnswer::Claim)),
+            CompleteItem::Claim { .. } => polls.next().map(|poll| Ok(CompleteAnswer::Claim(poll))),
         });
         Ok(answers.collect())
     }
+}
+
+/// Returns roughly the number of bytes of a claim: its offer and the scopes of its grants.
+fn slot_bytes(slot: &ClaimSlot) -> usize {
+    let texts = |texts: &[String]| texts.iter().map(|text| text.len() + size_of::<String>()).sum::<usize>();
+    let scopes = |grant: &SlotGrant| texts(&grant.scopes.functions) + texts(&grant.scopes.executor_types);
+    let tags = slot.offer.tags.iter().map(|tag| tag.len() + size_of::<String>()).sum::<usize>();
+    size_of::<ClaimSlot>() + tags + slot.grants.iter().map(scopes).sum::<usize>()
 }
 
 impl CompleteItem {
     fn result(&self) -> Option<&ResultItem> {
         match self {
             Self::Result(item) => Some(item),
-            Self::Claim(..) => None,
+            Self::Claim { .. } => None,
+        }
+    }
+
+    fn claim(&self) -> Option<(&Lane, &ClaimSlot)> {
+        match self {
+            Self::Claim { lane, slot, .. } => Some((lane, slot)),
+            Self::Result(_) => None,
         }
     }
 }

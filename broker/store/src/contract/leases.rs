@@ -50,9 +50,9 @@ pub trait LeaseStore: Send + Sync {
     /// the result is not stored.
     async fn complete(&self, completions: &[Completion], now_ms: i64) -> StoreResult<Vec<LeaseEnd>>;
 
-    /// Ends attempts as [`complete`](Self::complete) does, and then claims as [`claim`](Self::claim) does, in one transaction: what a
-    /// completion frees can be claimed at once. `None` instead of a claim if it needs a transaction of its own, because it reads too
-    /// much in vain: the attempts are ended then, and nothing is claimed.
+    /// Ends attempts as [`complete`](Self::complete) does, and then claims as [`claim`](Self::claim) does, in one transaction. `None` instead
+    /// of a claim if it needs one of its own, because it would wait for a lock, or read much in vain: then the attempts are ended, and
+    /// nothing is claimed.
     async fn complete_and_claim(
         &self,
         completions: &[Completion],
