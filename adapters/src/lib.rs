@@ -49,6 +49,8 @@ mod source;
 pub mod sources;
 mod spool;
 mod stats;
+#[cfg(test)]
+mod vector_tests;
 mod webhook;
 
 pub use config::WebhookConfig;

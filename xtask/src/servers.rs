@@ -1,5 +1,5 @@
-//! Requirements of tests besides cargo: a Postgres, Supabase's server, gRPC libraries of other languages, outside
-//! cases. Each is provided, or reported as missing.
+//! Requirements of tests besides cargo: a Postgres, Supabase's server, gRPC libraries of other languages,
+//! TypeScript's compiler, outside cases. Each is provided, or reported as missing.
 
 use std::env;
 use std::ffi::OsString;
@@ -28,6 +28,10 @@ const CONNECT_NODE: Package = Package {
     version: "2.1.0",
     peers: &["@connectrpc/connect@2.1.0", "@bufbuild/protobuf@2.10.0"],
 };
+
+/// TypeScript's compiler, and Node's types, for the examples in `adapters/examples`.
+const TYPESCRIPT: Package =
+    Package { folder: "typescript", name: "typescript", version: "5.9.3", peers: &["@types/node@22.20.7"] };
 
 /// The requirements of tests that could be provided, and the missing ones.
 pub(crate) struct Servers {
@@ -98,6 +102,10 @@ impl Servers {
         if let Some(folder) = self.note(CONNECT_NODE.name, "clients::node", CONNECT_NODE.installed())? {
             self.present.push(format!("{} {}", CONNECT_NODE.name, CONNECT_NODE.version));
             self.variables.push(("APIARY_TEST_CONNECT_NODE", folder.into()));
+        }
+        if let Some(folder) = self.note(TYPESCRIPT.name, "restart::functions", TYPESCRIPT.installed())? {
+            self.present.push(format!("{} {}", TYPESCRIPT.name, TYPESCRIPT.version));
+            self.variables.push(("APIARY_TEST_TYPESCRIPT", folder.into()));
         }
         if let Some(program) = self.note("buf", "clients::buf", lint_proto::buf())? {
             self.present.push("buf".to_owned());
