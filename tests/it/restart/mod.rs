@@ -3,6 +3,7 @@
 mod broker;
 mod database;
 mod full_disk;
+mod functions;
 #[cfg(debug_assertions)]
 mod hopeless;
 mod kill;
