@@ -306,6 +306,8 @@ fn signatures() -> Vec<Value> {
         aged(-300),
         aged(-301),
         format!("t={at},v1={other}"),
+        format!("t={at},v1={}{}", if first.starts_with('0') { '1' } else { '0' }, &first[1..]),
+        format!("t={at},v1={}{}", &first[..63], if first.ends_with('0') { '1' } else { '0' }),
         format!("t={at},v0={first}"),
         format!("t={at},v1=00,v1={first}"),
         format!("t={at},v1=00"),

@@ -79,7 +79,13 @@ test("an answer that is no broker's is never taken for a stored event", async (c
     ["another process that is new", (_, answer) => answer.end(JSON.stringify({ process_id: other, existed: false }))],
     ["an old process without an id", (_, answer) => answer.end(JSON.stringify({ existed: true }))],
     ["another status", (_, answer) => answer.writeHead(202).end(JSON.stringify({ process_id: other, existed: true }))],
-    ["a way elsewhere", (_, answer) => answer.writeHead(307, { location: "/elsewhere" }).end()],
+    [
+      "a way elsewhere",
+      ({ url }, answer) => {
+        if (url === "/v1/processes") answer.writeHead(307, { location: "/elsewhere" }).end();
+        else answer.end(JSON.stringify({ process_id: other, existed: true }));
+      },
+    ],
     ["an endless answer", (_, answer) => void answer.writeHead(200).write("x".repeat(100_000))],
     [
       "a refusal",
