@@ -81,10 +81,7 @@ impl Dispatcher {
 
     /// Adds claims of one lane that do not wait, and begins a pass for all that wait there, which the caller makes. A claim gets no poll if
     /// nothing waits in its lane, it is in another than the first, or a pass over the lane is under way: whoever claims again has its own.
-    pub(super) fn join<'a>(
-        self: &Arc<Self>,
-        claims: impl Iterator<Item = (&'a Lane, &'a ClaimSlot)>,
-    ) -> (Vec<Option<JoinedPoll>>, Option<(Pass, Vec<u64>)>) {
+    pub(super) fn join<'a>(self: &Arc<Self>, claims: impl Iterator<Item = (&'a Lane, &'a ClaimSlot)>) -> Joined {
         let (mut polls, mut ids, mut first) = (Vec::new(), Vec::new(), None);
         // One lock for the polls and their pass, or the dispatcher might begin it first.
         let mut queue = self.queue();
@@ -99,9 +96,9 @@ impl Dispatcher {
             let poll = |(id, answer)| QueuedPoll { dispatcher: self.clone(), lane: lane.clone(), id, answer };
             polls.push(added.map(poll));
         }
-        let pass = first.and_then(|lane| queue.begin_at_once(lane)).map(|pass| (pass, ids));
+        let pass = first.and_then(|lane| queue.begin_at_once(lane));
         drop(queue);
-        (polls, pass)
+        Joined { polls, pass, ids }
     }
 
     /// Releases, soon, leases that their caller does not get; no retry is spent.
@@ -373,6 +370,16 @@ pub(in crate::engine) struct QueuedPoll<D: Deref<Target = Dispatcher>> {
     lane: Lane,
     id: u64,
     answer: oneshot::Receiver<Reply>,
+}
+
+/// Claims that joined a commit.
+pub(super) struct Joined {
+    /// The poll of each claim, if it has one.
+    pub(super) polls: Vec<Option<JoinedPoll>>,
+    /// The pass for the commit to make.
+    pub(super) pass: Option<Pass>,
+    /// The numbers of the polls.
+    pub(super) ids: Vec<u64>,
 }
 
 /// A poll that is handed around until its caller waits for it.

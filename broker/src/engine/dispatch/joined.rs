@@ -5,7 +5,7 @@ use std::sync::Arc;
 use apiary_store::model::{ClaimResult, ClaimSlot, Lane, LeaseRef};
 
 use crate::Error;
-use crate::engine::dispatch::dispatcher::{Dispatcher, JoinedPoll};
+use crate::engine::dispatch::dispatcher::{Dispatcher, Joined, JoinedPoll};
 use crate::engine::dispatch::polls::Pass;
 
 /// A pass that a commit makes beside its own writes. If it is dropped, its polls get an error or wait on, as after any pass that failed.
@@ -22,8 +22,8 @@ pub(in crate::engine) fn join<'a>(
     dispatcher: &Arc<Dispatcher>,
     claims: impl Iterator<Item = (&'a Lane, &'a ClaimSlot)>,
 ) -> (Vec<Option<JoinedPoll>>, Option<JoinedPass>) {
-    let (polls, pass) = dispatcher.join(claims);
-    (polls, pass.map(|(pass, joined)| JoinedPass { dispatcher: dispatcher.clone(), pass: Some(pass), joined }))
+    let Joined { polls, pass, ids: joined } = dispatcher.join(claims);
+    (polls, pass.map(|pass| JoinedPass { dispatcher: dispatcher.clone(), pass: Some(pass), joined }))
 }
 
 impl JoinedPass {

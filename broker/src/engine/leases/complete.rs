@@ -34,7 +34,7 @@ impl Engine {
         }
         let holder = Holder::new(&permit, outcome.process_id, outcome.attempt)?;
         let item = ResultItem::new(holder.clone(), outcome, envelope.clone());
-        match self.completions.commit(CompleteItem::Result(item)).await {
+        match self.completions.commit(CompleteItem::Result(Box::new(item))).await {
             Err(Error::LeaseLost { .. }) => self.lookup.after_the_end(&holder, &envelope).await,
             Err(error) => Err(error),
             Ok(_) => Ok(EndResult { existed: false }),
@@ -53,14 +53,14 @@ impl Engine {
 /// An entry of the writer of successes.
 pub(crate) enum CompleteItem {
     /// A success.
-    Result(ResultItem),
+    Result(Box<ResultItem>),
     /// A claim behind the successes of the same call.
     Claim {
         /// The lane.
         lane: Lane,
         /// The executor that claims.
         slot: ClaimSlot,
-        /// Its place among the claims of its key, until the commit.
+        /// Place among the claims of the executor's key, until the commit.
         _place: PollSlot,
     },
 }
