@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use apiary_daemon::door::TrustedProxies;
 
-use crate::{Endpoint, StartError, WebhookLimits};
+use crate::{Receiver, StartError, WebhookLimits};
 
 /// Settings of a webhook adapter, checked as a whole before a port is opened.
 #[derive(Clone, Debug)]
@@ -17,8 +16,8 @@ pub struct WebhookConfig {
     /// Accepts plain HTTP from other machines. Everybody on the network between the proxy and this machine can read
     /// events then.
     pub allow_plaintext: bool,
-    /// Sources that are accepted, at least one, each under its own path: `/webhooks/NAME`.
-    pub endpoints: Vec<Arc<dyn Endpoint>>,
+    /// Sources that are accepted, at least one, each under its own path, with the routes of its events.
+    pub receivers: Vec<Receiver>,
     /// The spool's own folder, on a local disk that survives a restart; created if missing (mode 0700). Only one
     /// adapter may use it, for one colony.
     pub spool_path: PathBuf,
@@ -30,11 +29,11 @@ pub struct WebhookConfig {
 
 impl WebhookConfig {
     /// Returns the defaults for all other settings.
-    pub fn new(listen: SocketAddr, endpoints: Vec<Arc<dyn Endpoint>>, spool_path: PathBuf) -> Self {
+    pub fn new(listen: SocketAddr, receivers: Vec<Receiver>, spool_path: PathBuf) -> Self {
         Self {
             listen,
             allow_plaintext: false,
-            endpoints,
+            receivers,
             spool_path,
             limits: WebhookLimits::default(),
             trusted_proxies: TrustedProxies::default(),
@@ -53,14 +52,14 @@ impl WebhookConfig {
             ));
         }
         self.limits.check()?;
-        if self.endpoints.is_empty() {
-            return Err(StartError::setting("endpoints", "is empty: set the signing secret of a source"));
+        if self.receivers.is_empty() {
+            return Err(StartError::setting("receivers", "is empty: set the signing secret of a source"));
         }
         let mut names = BTreeSet::new();
-        for endpoint in &self.endpoints {
+        for Receiver { endpoint, .. } in &self.receivers {
             if !names.insert(endpoint.name()) {
                 let twice = format!("has {} twice: one endpoint takes several secrets", endpoint.name());
-                return Err(StartError::setting("endpoints", twice));
+                return Err(StartError::setting("receivers", twice));
             }
             endpoint.check()?;
         }

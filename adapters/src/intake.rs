@@ -12,6 +12,7 @@ use crate::contact::Contact;
 use crate::refusal::Refusal;
 use crate::spool::{Appended, Spool};
 use crate::stats::Counters;
+use crate::traffic::Traffic;
 use crate::{Sink, SinkError};
 
 /// Durable storage of verified events.
@@ -20,6 +21,7 @@ pub(crate) struct Intake {
     pub(crate) spool: Arc<Spool>,
     pub(crate) contact: Arc<Contact>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) traffic: Arc<Traffic>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Limits the rate of log lines about events that could not be stored.
     pub(crate) lines: Throttle,
@@ -34,6 +36,24 @@ pub(crate) enum Kept {
     Submitted(SubmitResult),
     /// On this machine's disk, to be forwarded.
     Spooled,
+}
+
+impl Kept {
+    /// Returns the word for an answer and the log.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Submitted(_) => "submitted",
+            Self::Spooled => "spooled",
+        }
+    }
+
+    /// Returns the process, and whether it existed already; `None` while the event is on the way to one.
+    pub(crate) fn process(&self) -> (Option<String>, Option<bool>) {
+        match self {
+            Self::Submitted(submitted) => (Some(submitted.process_id.to_string()), Some(submitted.existed)),
+            Self::Spooled => (None, None),
+        }
+    }
 }
 
 impl Intake {

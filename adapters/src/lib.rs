@@ -16,7 +16,7 @@
 //!
 //! # async fn run(client: Client) -> Result<(), Box<dyn std::error::Error>> {
 //! let secret = std::env::var("STRIPE_WEBHOOK_SECRET")?.into();
-//! let stripe = Arc::new(StripeConfig::new(vec![secret]));
+//! let stripe = StripeConfig::new(vec![secret]).receiver(&["charge.refunded = refunds/note"])?;
 //! let config = WebhookConfig::new("127.0.0.1:7780".parse()?, vec![stripe], "spool".into());
 //! let clock = Arc::new(SystemClock);
 //! let supervisor = Supervisor::new(clock.clone());
@@ -38,30 +38,37 @@
 mod config;
 mod contact;
 mod error;
+mod event;
 mod forwarder;
 mod intake;
 pub mod legacy;
 pub mod limits;
 mod refusal;
+mod routes;
 mod server;
+mod signing;
 mod sink;
 mod source;
 pub mod sources;
 mod spool;
 mod stats;
+mod traffic;
 #[cfg(test)]
 mod vector_tests;
 mod webhook;
 
 pub use config::WebhookConfig;
-pub use contact::{BROKER_AWAY, BROKER_REFUSES, BrokerState, EVENTS_SET_ASIDE};
+pub use contact::{BROKER_AWAY, BROKER_REFUSES, BrokerState, EVENTS_SET_ASIDE, ROUTE_NOT_GRANTED, THIN_EVENTS};
 pub use error::{SpoolError, StartError};
+pub use event::Event;
 pub use limits::WebhookLimits;
-pub use refusal::Refusal;
+pub use refusal::{EventFault, Refusal};
+pub use routes::{Destination, Route, RouteLine, RouteTable};
 pub use sink::{Sink, SinkError};
-pub use source::{Endpoint, Event, Route, Source, webhook_path};
+pub use source::{Endpoint, Receiver, Source, webhook_path};
 pub use spool::{SetAside, SetAsideFilter, SpoolFile, SpoolTotals};
 pub use stats::WebhookStats;
+pub use traffic::{SourceTraffic, TrafficReport, TypeTraffic};
 pub use webhook::Webhook;
 
 /// The commands that read the settings of a source, as documents name them.

@@ -47,6 +47,17 @@ pub(crate) const SPOOL_REFRESH: Duration = Duration::from_secs(1);
 /// Characters of the broker's message stored with a set-aside event.
 pub(crate) const REFUSAL_CHARS_MAX: usize = 1024;
 
+/// Types of events that are counted for each source; the others are counted together.
+pub(crate) const TRAFFIC_TYPES_MAX: usize = 256;
+/// Interval of writes of the counts to the spool's folder, if they have changed.
+pub(crate) const TRAFFIC_SAVE: Duration = Duration::from_secs(1);
+/// Bytes of the largest file of counts that is read.
+pub(crate) const TRAFFIC_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Age of the last thin event after which its notice ends, in milliseconds.
+pub(crate) const THIN_EVENTS_AGE_MAX_MS: i64 = 24 * 3_600_000;
+/// Types in the health report that went nowhere.
+pub(crate) const HEALTH_TYPES_MAX: usize = 20;
+
 /// Time limit for one answer of the broker to the forwarder.
 pub(crate) const FORWARD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time limit for the broker's answer whether it is ready.

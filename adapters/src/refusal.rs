@@ -1,6 +1,12 @@
 //! Reasons for rejecting a request.
 
+use std::borrow::Cow;
 use std::time::Duration;
+
+use serde::Serialize;
+
+/// Faults in one answer.
+pub(crate) const EVENT_FAULTS_MAX: usize = 20;
 
 /// Reasons for an answer other than 2xx. `server/answer.rs` is the only table from here to HTTP. The sender sees the
 /// texts: they contain nothing of the request's body or headers, and nothing about this machine.
@@ -8,12 +14,12 @@ use std::time::Duration;
 pub enum Refusal {
     /// The request has no signature, in this header.
     #[error("the request has no `{0}` header: only signed webhooks are accepted")]
-    SignatureMissing(&'static str),
+    SignatureMissing(Cow<'static, str>),
     /// The signature cannot be parsed.
     #[error("the `{header}` header {problem}")]
     SignatureMalformed {
         /// The header.
-        header: &'static str,
+        header: Cow<'static, str>,
         /// Problem with it.
         problem: &'static str,
     },
@@ -47,6 +53,18 @@ pub enum Refusal {
     /// The signature is valid, but the body is not an event; with the reason.
     #[error("the signature is right, but {0}")]
     EventMalformed(String),
+    /// The bearer token is none of the configured ones.
+    #[error("the bearer token is none of the configured ones: set the same token on both sides")]
+    TokenWrong,
+    /// The sender is authenticated, but events do not fit the schemas of their types; the first of the faults.
+    #[error("{} not as the schema of its type says; `faults` lists them", counted(.0))]
+    EventInvalid(Vec<EventFault>),
+    /// A thin event of Stripe, without the object that it is about.
+    #[error(
+        "the event is thin: it names an object and leaves out its contents, and nothing was stored; at Stripe, make an \
+         endpoint with the payload style `snapshot` for this URL, and remove the thin one"
+    )]
+    EventThin,
     /// The body has more bytes than this.
     #[error("the body has more than {0} bytes, which is the maximum")]
     BodyTooLarge(usize),
@@ -74,4 +92,20 @@ pub enum Refusal {
     /// The page does not take this method.
     #[error("this path does not accept this method: the `Allow` header lists the accepted ones")]
     MethodNotAllowed,
+}
+
+/// A fault of one event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EventFault {
+    /// Place in the body, as a JSON Pointer (RFC 6901); empty for all of it.
+    pub pointer: String,
+    /// Description of the fault, without values of the event.
+    pub problem: String,
+}
+
+fn counted(faults: &[EventFault]) -> String {
+    match faults.len() {
+        1 => "one event is".to_owned(),
+        count => format!("{count} events are"),
+    }
 }

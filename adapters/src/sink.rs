@@ -1,6 +1,6 @@
 //! The interface to the broker, for verified events.
 
-use apiary_executor_sdk::{Client, ClientError, Fault, SubmitResult};
+use apiary_executor_sdk::{Client, ClientError, Fault, Reason, SubmitResult};
 use apiary_identity::{Id, Spec};
 use async_trait::async_trait;
 
@@ -67,12 +67,26 @@ impl Sink for Client {
     }
 
     async fn submit(&self, spec: &Spec) -> Result<SubmitResult, SinkError> {
-        Self::submit(self, spec).await.map_err(SinkError::from)
+        match Self::submit(self, spec).await {
+            Ok(submitted) => Ok(submitted),
+            Err(error) if error.is(&Reason::NotPermitted) && has_grant(self).await => Err(SinkError::Unacceptable {
+                reason: Reason::NotPermitted.to_string(),
+                message: format!("no grant of this adapter covers `{}` for `{}`", spec.function, spec.executor_type),
+            }),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn is_ready(&self) -> bool {
         Self::is_ready(self).await.unwrap_or(false)
     }
+}
+
+/// Returns true if the key has a grant in force, whatever it covers. A route that no grant covers concerns only its own
+/// events then, which must not hold up the others; without any grant, all events wait.
+async fn has_grant(client: &Client) -> bool {
+    // Any member of a colony may list its pauses.
+    client.list_pauses().await.is_ok()
 }
 
 impl From<ClientError> for SinkError {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::sources::stripe::StripeConfig;
-use crate::{Endpoint as _, Refusal};
+use crate::{Destination, Endpoint as _, Receiver, Refusal};
 
 const FILE: &str = "examples/vectors.json";
 const PROCESS_ID: &str = "01a1fdfa-4678-7000-8000-000000000001";
@@ -266,9 +266,11 @@ fn events() -> Vec<Value> {
 
 fn event(body: &str) -> Value {
     let now: Timestamp = NOW.parse().unwrap();
-    let config = StripeConfig::new(vec![secret("endpoint").into()]);
-    let event = config.verify(&signed(body, "endpoint", now.as_second()), body.as_bytes(), now).unwrap();
-    let mut spec = config.route(&event).unwrap().spec("stripe", &event, body.as_bytes(), colony(), now);
+    let Receiver { endpoint, routes } = StripeConfig::new(vec![secret("endpoint").into()]).receiver(&[]).unwrap();
+    let events = endpoint.verify(&signed(body, "endpoint", now.as_second()), body.as_bytes(), now).unwrap();
+    let Destination::Routed(found) = routes.find(&events[0].kind) else { panic!("{body} has no route") };
+    let event = &events[0];
+    let mut spec = routes.specs(&found, event, body.as_bytes(), colony(), now).remove(0);
     spec.process_id = PROCESS_ID.parse().unwrap();
     let about = json!({
         "name": event.id, "seed_label": "adapter", "body": body, "now": NOW, "colony": colony().to_string(),

@@ -16,7 +16,8 @@ use crate::intake::Intake;
 use crate::server::{App, RefusalLog, WebhookBodies, door, listen, router};
 use crate::spool::{SetAside, Spool, SpoolTotals};
 use crate::stats::Counters;
-use crate::{BrokerState, Sink, SpoolError, StartError, WebhookConfig, WebhookStats};
+use crate::traffic::Traffic;
+use crate::{BrokerState, Sink, SpoolError, StartError, TrafficReport, WebhookConfig, WebhookStats};
 
 /// A running webhook adapter. Dropping it without [`stop`](Self::stop) cuts requests in progress, and loses no event
 /// that was answered with 2xx.
@@ -59,7 +60,7 @@ impl Webhook {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StartError> {
         config.check()?;
-        let WebhookConfig { listen: address, endpoints, spool_path, limits, trusted_proxies, .. } = config;
+        let WebhookConfig { listen: address, receivers, spool_path, limits, trusted_proxies, .. } = config;
         let (listener, address) = listen(address)?;
         let notices = tasks.notices().clone();
         let spool = Arc::new(Spool::open(&spool_path, sink.colony(), &limits, &tasks).await?);
@@ -68,7 +69,8 @@ impl Webhook {
         let forwarder = Forwarder::new(to, spool.clone(), contact.clone(), counters.clone(), time, notices.clone());
         let (submit_timeout, answer_timeout) = (limits.submit_timeout, limits.answer_timeout);
         let lines = Throttle::new(clock.clone());
-        let intake = Intake { sink, spool, contact, counters, clock, lines, submit_timeout, answer_timeout };
+        let traffic = Arc::new(Traffic::open(&spool_path, clock.clone()));
+        let intake = Intake { sink, spool, contact, counters, traffic, clock, lines, submit_timeout, answer_timeout };
         let door = door(&limits, trusted_proxies, notices);
         let bodies = WebhookBodies::new(limits.body_bytes_max, limits.body_timeout);
         let app = Arc::new(App { intake, bodies, refusals: RefusalLog::default(), tasks: tasks.clone() });
@@ -77,7 +79,9 @@ impl Webhook {
         let connections = TaskTracker::new();
         let state = (forwarder, stop.1.clone());
         tasks.spawn("forwarder", stop.1.clone(), state, |(forwarder, stop)| Box::pin(forwarder.run(stop)));
-        let router = router(app.clone(), endpoints);
+        let state = (app.intake.traffic.clone(), stop.1.clone());
+        tasks.spawn("counts of events", stop.1.clone(), state, |(traffic, stop)| Box::pin(traffic.keep(stop)));
+        let router = router(app.clone(), receivers);
         door.open_at(Listener::Tcp(listener), None, router, stop.0.clone(), connections.clone(), &tasks);
         tracing::info!(%address, spool = %spool_path.display(), "webhook adapter listens");
         let cut = (stop.0.clone().drop_guard(), stop.1.clone().drop_guard());
@@ -92,6 +96,11 @@ impl Webhook {
     /// Returns the counters since the start.
     pub fn stats(&self) -> WebhookStats {
         self.app.intake.counters.snapshot()
+    }
+
+    /// Returns the events by source and type.
+    pub fn traffic(&self) -> TrafficReport {
+        self.app.intake.traffic.report()
     }
 
     /// Returns the spool's totals.

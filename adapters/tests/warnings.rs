@@ -71,9 +71,8 @@ async fn a_hundred_refusals_of_one_cause_are_a_few_warnings_that_name_event_and_
     let writes = log.clone();
     tracing_subscriber::fmt().with_ansi(false).with_writer(move || writes.clone()).init();
     let folder = tempfile::tempdir().unwrap();
-    let stripe = StripeConfig::new(vec![SECRET.into()]);
-    let config =
-        WebhookConfig::new("127.0.0.1:0".parse().unwrap(), vec![Arc::new(stripe)], folder.path().join("spool"));
+    let stripe = StripeConfig::new(vec![SECRET.into()]).receiver(&[]).unwrap();
+    let config = WebhookConfig::new("127.0.0.1:0".parse().unwrap(), vec![stripe], folder.path().join("spool"));
     let broker = Arc::new(Broker { colony: KeyPair::generate().id(), refused: AtomicUsize::new(0) });
     let clock = Arc::new(SystemClock);
     let supervisor = Supervisor::new(clock.clone());

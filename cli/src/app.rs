@@ -210,7 +210,7 @@ impl Global {
     fn flags(&self, command: &Command) -> Result<Flags, Fault> {
         let mut flags = Flags::default();
         let is_field = |text: &str| {
-            matches!(command, Command::Webhook(arguments) if !arguments.is_adapter()) && webhook::is_field(text)
+            matches!(command, Command::Webhook(arguments) if arguments.takes_fields()) && webhook::is_field(text)
         };
         self.set.iter().filter(|text| !is_field(text)).try_for_each(|text| flags.add_set(text))?;
         flags.add(&table::DATA, self.data.as_ref().map(|path| path.display().to_string()));

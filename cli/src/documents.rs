@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use apiary_adapters::{sources, webhook_path};
+use apiary_adapters::sources;
 use apiary_settings::Setting;
 
 use crate::settings::table::TABLE;
@@ -62,13 +62,16 @@ fn the_documented_bees_and_sources_are_the_lists() {
     for source in sources::ALL {
         let _ = writeln!(
             text,
-            "\n### `{}`\n\n{}. They are posted to `{}`, and become processes of the function `{}` for the executor type `{}`.",
+            "\n### `{}`\n\n{}. They are posted to `{}`, and go where `{}` says.",
             source.name(),
             source.about(),
-            webhook_path(source.name()),
-            source.function(),
-            source.executor_type()
+            source.paths(),
+            source.routes().key
         );
+        let own = source.own_routes();
+        if !own.is_empty() {
+            let _ = writeln!(text, "These lines stand below those of the setting:\n\n```text\n{}\n```", own.join("\n"));
+        }
         text.push_str(&of(source.settings()));
     }
     hold("docs/bees-and-sources.md", &page, &text);

@@ -4,39 +4,63 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONNECTION, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::Event;
 use crate::intake::Kept;
 use crate::refusal::Refusal;
-use crate::source::Event;
 
 /// Wait that a sender is asked for, in seconds, if the fault is not the sender's.
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("30");
 
-/// An event that is stored; or that was ignored, if `kept` is `None`.
+/// The events of a request, all of them stored or ignored.
 #[derive(Debug)]
 pub(super) struct Taken {
+    pub(super) events: Vec<TakenEvent>,
+    /// True if the request had a list, so that the answer has one, too.
+    pub(super) is_list: bool,
+}
+
+/// An event that is stored, as one process or several; or that was ignored, if there is none.
+#[derive(Debug)]
+pub(super) struct TakenEvent {
     pub(super) event: Event,
-    pub(super) kept: Option<Kept>,
+    pub(super) kept: Vec<Kept>,
+}
+
+impl TakenEvent {
+    fn is_spooled(&self) -> bool {
+        self.kept.iter().any(|kept| matches!(kept, Kept::Spooled))
+    }
+
+    /// Describes the event: the first process, and the copies.
+    fn describe(&self) -> Value {
+        let Event { id, kind, .. } = &self.event;
+        let Some((first, copies)) = self.kept.split_first() else {
+            return json!({ "outcome": "ignored", "event": id, "type": kind });
+        };
+        let mut answer = json!({ "outcome": first.word(), "event": id });
+        if let Kept::Submitted(submitted) = first {
+            answer["process_id"] = json!(submitted.process_id);
+            answer["existed"] = submitted.existed.into();
+            answer["redriven"] = submitted.redriven.into();
+        }
+        if !copies.is_empty() {
+            answer["copies"] = copies.iter().map(|copy| copy.process().0).collect();
+        }
+        answer
+    }
 }
 
 impl IntoResponse for Taken {
     fn into_response(self) -> Response {
-        let (event, kind) = (self.event.id, self.event.kind);
-        match self.kept {
-            Some(Kept::Submitted(submitted)) => Json(json!({
-                "outcome": "submitted",
-                "event": event,
-                "process_id": submitted.process_id,
-                "existed": submitted.existed,
-                "redriven": submitted.redriven,
-            }))
-            .into_response(),
-            Some(Kept::Spooled) => {
-                (StatusCode::ACCEPTED, Json(json!({ "outcome": "spooled", "event": event }))).into_response()
-            }
-            None => Json(json!({ "outcome": "ignored", "event": event, "type": kind })).into_response(),
-        }
+        let is_spooled = self.events.iter().any(TakenEvent::is_spooled);
+        let status = if is_spooled { StatusCode::ACCEPTED } else { StatusCode::OK };
+        let answer = match self.events.as_slice() {
+            [event] if !self.is_list => event.describe(),
+            events => json!({ "events": events.iter().map(TakenEvent::describe).collect::<Vec<_>>() }),
+        };
+        (status, Json(answer)).into_response()
     }
 }
 
@@ -44,7 +68,10 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, reason) = row(&self);
         let retryable = status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT;
-        let error = json!({ "reason": reason, "message": self.to_string(), "retryable": retryable });
+        let mut error = json!({ "reason": reason, "message": self.to_string(), "retryable": retryable });
+        if let Self::EventInvalid(faults) = &self {
+            error["faults"] = json!(faults);
+        }
         let mut response = (status, Json(json!({ "error": error }))).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S);
@@ -66,6 +93,9 @@ fn row(refusal: &Refusal) -> (StatusCode, &'static str) {
             (StatusCode::UNAUTHORIZED, "SIGNATURE_STALE")
         }
         Refusal::EventMalformed(_) => (StatusCode::BAD_REQUEST, "INVALID"),
+        Refusal::TokenWrong => (StatusCode::UNAUTHORIZED, "TOKEN_INVALID"),
+        Refusal::EventInvalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "SCHEMA_MISMATCH"),
+        Refusal::EventThin => (StatusCode::UNPROCESSABLE_ENTITY, "EVENT_THIN"),
         Refusal::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "TOO_LARGE"),
         Refusal::BodySlow(_) => (StatusCode::REQUEST_TIMEOUT, "TIMEOUT"),
         Refusal::BodyBroken => (StatusCode::BAD_REQUEST, "BODY_BROKEN"),

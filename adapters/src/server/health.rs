@@ -10,8 +10,9 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::routes::App;
-use crate::BrokerState;
-use crate::contact::{BROKER_AWAY, BROKER_REFUSES, remedy};
+use crate::contact::{BROKER_AWAY, BROKER_REFUSES, THIN_EVENTS, remedy};
+use crate::limits::{HEALTH_TYPES_MAX, THIN_EVENTS_AGE_MAX_MS};
+use crate::{BrokerState, TrafficReport, TypeTraffic};
 
 /// Returns the adapter's health. Answers 200 also while degraded, because a restart would not help.
 pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
@@ -25,7 +26,7 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
         BrokerState::Unready { .. } => (Some(true), None),
         BrokerState::Refusing { reason } => (Some(true), Some(reason)),
     };
-    let notices = app.tasks.notices().list();
+    let notices = open_notices(&app);
     let is_well = matches!(broker, BrokerState::Unknown | BrokerState::Reachable)
         && totals.set_aside_events == 0
         && can_write
@@ -49,7 +50,30 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
         },
         "notices": notices.iter().map(of_notice).collect::<Vec<_>>(),
         "counts": app.intake.counters.snapshot(),
+        "without_route": without_route(&app.intake.traffic.report()),
     }))
+}
+
+/// Returns the open notices. Ends that of thin events when none has come for a day: Stripe repeats a failed event at least
+/// that often, for three days.
+fn open_notices(app: &App) -> Vec<Notice> {
+    let now_ms = app.intake.clock.now_ms();
+    let is_over =
+        |notice: &Notice| notice.kind == THIN_EVENTS && now_ms.saturating_sub(notice.last_ms) > THIN_EVENTS_AGE_MAX_MS;
+    let (over, open): (Vec<_>, Vec<_>) = app.tasks.notices().list().into_iter().partition(is_over);
+    over.iter().for_each(|notice| app.tasks.notices().resolve(notice.kind, &notice.subject));
+    open
+}
+
+/// Lists the types that went nowhere, the last ones first. A type is a word of a sender that signs.
+fn without_route(report: &TrafficReport) -> Vec<Value> {
+    let types = report.sources.iter().flat_map(|(source, types)| types.iter().map(move |of_type| (source, of_type)));
+    let mut found: Vec<_> =
+        types.filter_map(|(source, (kind, of_type))| Some((of_type.nowhere_last_ms?, source, kind, of_type))).collect();
+    found.sort_by_key(|(last_ms, ..)| std::cmp::Reverse(*last_ms));
+    let shown = found.into_iter().take(HEALTH_TYPES_MAX);
+    let row = |(last_ms, source, kind, of_type): (i64, &String, &String, &TypeTraffic)| json!({ "source": source, "type": kind, "events": of_type.nowhere, "last_ms": last_ms });
+    shown.map(row).collect()
 }
 
 /// Converts a notice. Omits its text, and every subject but the broker's reason: these may name events, files and

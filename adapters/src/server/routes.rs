@@ -1,11 +1,10 @@
-//! Routes, and the handling of a webhook's request.
+//! Paths, and the handling of a webhook's request.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use apiary_daemon::Supervisor;
 use apiary_daemon::door::{Calls, HeldBody, call_span};
-use apiary_executor_sdk::SubmitResult;
 use apiary_protocol::pages;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -14,15 +13,17 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use futures::FutureExt as _;
 use http::request::Parts;
+use jiff::Timestamp;
 use tracing::Instrument as _;
 
-use super::answer::{Taken, status};
+use super::answer::{Taken, TakenEvent, status};
 use super::body::{WebhookBodies, connection};
 use super::health::{healthz, readyz};
 use super::refusal_log::RefusalLog;
-use crate::intake::{Intake, Kept};
+use crate::contact::THIN_EVENTS;
+use crate::intake::Intake;
 use crate::refusal::Refusal;
-use crate::source::{Endpoint, webhook_path};
+use crate::{Destination, Event, Receiver};
 
 /// State shared by all requests.
 pub(crate) struct App {
@@ -34,15 +35,16 @@ pub(crate) struct App {
 }
 
 /// Builds the routes: one for each source of webhooks, and two for the adapter's health.
-pub(crate) fn router(app: Arc<App>, endpoints: Vec<Arc<dyn Endpoint>>) -> Router {
+pub(crate) fn router(app: Arc<App>, receivers: Vec<Receiver>) -> Router {
     let mut router = Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz));
     let mut paths = vec!["/healthz".to_owned(), "/readyz".to_owned()];
-    for endpoint in endpoints {
-        let path = webhook_path(endpoint.name());
+    for receiver in receivers {
+        let path = receiver.endpoint.path();
         paths.push(path.clone());
+        let receiver = Arc::new(receiver);
         let receive = move |State(app): State<Arc<App>>, request: Request| async move {
             // A panic here is answered, too, so that the sender repeats the event.
-            match AssertUnwindSafe(take(&app, &*endpoint, request)).catch_unwind().await {
+            match AssertUnwindSafe(take(&app, &receiver, request)).catch_unwind().await {
                 Ok(Ok(taken)) => taken.into_response(),
                 Ok(Err(refusal)) => refuse(&app, refusal),
                 Err(_) => refuse(&app, Refusal::NotKept),
@@ -62,35 +64,68 @@ pub(crate) fn router(app: Arc<App>, endpoints: Vec<Arc<dyn Endpoint>>) -> Router
         .layer(Calls::new([]))
 }
 
-/// Reads, verifies and keeps an event.
-async fn take(app: &App, endpoint: &dyn Endpoint, request: Request) -> Result<Taken, Refusal> {
+/// Reads a request, verifies it and keeps its events.
+async fn take(app: &App, receiver: &Receiver, request: Request) -> Result<Taken, Refusal> {
     let (parts, body) = request.into_parts();
     let HeldBody { blocks, hold: _hold } = app.bodies.read(&parts, body).await?;
-    keep(app, endpoint, &parts, &blocks.join()).instrument(call_span()).await
+    keep_all(app, receiver, &parts, &blocks.join()).instrument(call_span()).await
 }
 
-/// Verifies and keeps an event.
-async fn keep(app: &App, endpoint: &dyn Endpoint, parts: &Parts, body: &[u8]) -> Result<Taken, Refusal> {
-    let intake = &app.intake;
-    let now = intake.clock.now();
-    let event = endpoint.verify(&parts.headers, body, now)?;
+/// Verifies a request and keeps its events. If one cannot be kept, the request fails, and its sender repeats it: those
+/// before it are found by their ids then.
+async fn keep_all(app: &App, receiver: &Receiver, parts: &Parts, body: &[u8]) -> Result<Taken, Refusal> {
+    let now = app.intake.clock.now();
+    let verified = receiver.endpoint.verify(&parts.headers, body, now);
+    let events = verified.inspect_err(|refusal| note_thin(app, receiver.endpoint.name(), refusal))?;
     if let Some(connection) = connection(parts) {
         connection.vouch();
     }
-    let Some(route) = endpoint.route(&event) else {
-        intake.counters.ignored.add_one();
-        tracing::info!(event = event.id, kind = event.kind, "ignored: no bee handles events of this type");
-        return Ok(Taken { event, kept: None });
-    };
-    let spec = route.spec(endpoint.name(), &event, body, intake.sink.colony(), now);
-    let kept = intake.keep(&spec).await?;
-    match kept {
-        Kept::Submitted(SubmitResult { process_id, existed, .. }) => {
-            tracing::info!(event = event.id, kind = event.kind, %process_id, existed, "submitted");
-        }
-        Kept::Spooled => tracing::info!(event = event.id, kind = event.kind, "spooled"),
+    let is_list = events.len() != 1 || body.trim_ascii_start().starts_with(b"[");
+    let mut taken = Vec::with_capacity(events.len());
+    for event in events {
+        taken.push(keep(&app.intake, receiver, event, body, now).await?);
     }
-    Ok(Taken { event, kept: Some(kept) })
+    Ok(Taken { events: taken, is_list })
+}
+
+/// Raises the notice of thin events, so that somebody repairs the endpoint at the sender.
+fn note_thin(app: &App, source: &str, refusal: &Refusal) {
+    if matches!(refusal, Refusal::EventThin) {
+        app.tasks.notices().raise(THIN_EVENTS, source, format!("{source} sends thin events: {refusal}"));
+    }
+}
+
+/// Keeps an event as one process, or several.
+async fn keep(
+    intake: &Intake,
+    receiver: &Receiver,
+    event: Event,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<TakenEvent, Refusal> {
+    let destination = receiver.routes.find(&event.kind);
+    let mut kept = Vec::new();
+    match &destination {
+        Destination::Routed(routes) => {
+            for spec in receiver.routes.specs(routes, &event, body, intake.sink.colony(), now) {
+                kept.push(intake.keep(&spec).await?);
+            }
+            for (route, kept) in routes.iter().zip(&kept) {
+                let (process_id, existed) = kept.process();
+                tracing::info!(event = event.id, kind = event.kind, %route, process_id, existed, "{}", kept.word());
+            }
+        }
+        Destination::Ignored => {
+            intake.counters.ignored.add_one();
+            tracing::debug!(event = event.id, kind = event.kind, "ignored on purpose");
+        }
+        Destination::Nowhere => {
+            intake.counters.ignored.add_one();
+            tracing::info!(event = event.id, kind = event.kind, "ignored: no route for events of this type");
+        }
+    }
+    intake.traffic.count(&receiver.routes, &event.kind, &destination);
+    Ok(TakenEvent { event, kept })
 }
 
 fn refuse(app: &App, refusal: Refusal) -> Response {

@@ -1,17 +1,22 @@
 //! The sources of webhooks: a folder for each, in one list, [`ALL`].
 
+pub mod events;
+pub mod github;
+pub mod hmac;
+pub mod standard;
 pub mod stripe;
 
 use crate::Source;
 
 /// Every source, in display order.
-pub static ALL: &[&dyn Source] = &[&stripe::Stripe];
+pub static ALL: &[&dyn Source] = &[&stripe::Stripe, &github::GitHub, &standard::Standard, &hmac::Hmac, &events::Events];
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::RouteTable;
 
     #[test]
     fn names_are_plain_and_distinct() {
@@ -31,8 +36,19 @@ mod tests {
             let prefix = format!("webhook.{}_", source.name());
             let foreign = source.settings().iter().find(|setting| !setting.key.starts_with(&prefix));
             assert!(foreign.is_none(), "{prefix} {foreign:?}");
-            let secrets = source.secrets();
-            assert!(secrets.secret && source.settings().iter().any(|own| own.key == secrets.key), "{}", secrets.key);
+            let has = |key: &str| source.settings().iter().any(|own| own.key == key);
+            let (secrets, routes) = (source.secrets(), source.routes());
+            assert!(secrets.secret && has(secrets.key), "{}", secrets.key);
+            assert!(!routes.secret && has(routes.key) && routes.key == format!("{prefix}routes"), "{}", routes.key);
+        }
+    }
+
+    #[test]
+    fn the_own_routes_of_every_source_are_valid() {
+        for source in ALL {
+            let own = source.own_routes();
+            let table = RouteTable::read(source.name(), source.routes().key, std::iter::empty(), &own).unwrap();
+            assert_eq!(table.lines().count(), own.len(), "{}", source.name());
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Settings that cannot be used are named before a port opens.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_adapters::sources::stripe::StripeConfig;
@@ -20,7 +19,7 @@ async fn each_setting_that_cannot_be_used_is_named() {
     type Change = fn(&mut WebhookConfig);
     let folder = tempfile::tempdir().unwrap();
     type StripeChange = fn(&mut StripeConfig);
-    let of_stripe: [(&str, StripeChange); 9] = [
+    let of_stripe: [(&str, StripeChange); 7] = [
         ("webhook.stripe_secrets", |stripe| stripe.secrets.clear()),
         ("webhook.stripe_secrets", |stripe| stripe.secrets = vec!["whsec_1".into(); 9]),
         ("webhook.stripe_secrets", |stripe| stripe.secrets.push("sk_live_api_key".into())),
@@ -28,15 +27,13 @@ async fn each_setting_that_cannot_be_used_is_named() {
         ("webhook.stripe_secrets", |stripe| stripe.secrets.push("whsec_1\n".into())),
         ("webhook.stripe_tolerance_seconds", |stripe| stripe.tolerance = Duration::ZERO),
         ("webhook.stripe_tolerance_seconds", |stripe| stripe.tolerance = Duration::from_secs(86_400)),
-        ("stripe.handled_types", |stripe| stripe.handled_types = ["invoice paid".to_owned()].into()),
-        ("stripe.priority", |stripe| stripe.priority = 50_001),
     ];
     let cases: [(&str, Change); 6] = [
         ("body_bytes_max", |config| config.limits.body_bytes_max = 1024 * 1024 + 1),
         ("submit_timeout", |config| config.limits.submit_timeout = config.limits.answer_timeout),
         ("header_timeout", |config| config.limits.header_timeout = Duration::ZERO),
-        ("endpoints", |config| config.endpoints.clear()),
-        ("endpoints", |config| config.endpoints.push(Arc::new(stripe_config()))),
+        ("receivers", |config| config.receivers.clear()),
+        ("receivers", |config| config.receivers.extend(config.receivers.clone())),
         ("listen", |config| config.listen = "0.0.0.0:0".parse().unwrap_or(config.listen)),
     ];
     let of_stripe = of_stripe.into_iter().map(|(setting, change)| {

@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn there_is_an_event_of_every_type_that_the_finance_bee_handles() {
         let made: BTreeSet<&str> = TYPES.iter().map(|(kind, _)| *kind).collect();
-        assert_eq!(made, BTreeSet::from(HANDLED_TYPES));
+        assert_eq!(made, HANDLED_TYPES.iter().copied().collect());
         let life = Life { customer: Customer { name: "eve", price: "price_1", amount: 1 }, start: 1_700_000_000 };
         for (kind, _) in TYPES {
             let mut event = life.event(kind, 0, 0).unwrap();

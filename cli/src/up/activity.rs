@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use apiary_adapters::{Source, sources};
 use apiary_daemon::Supervisor;
 use apiary_executor_sdk::Client;
 use apiary_executor_sdk::v1::{Process, ProcessFilter, ProcessState, WatchRequest};
@@ -62,15 +61,17 @@ fn line(process: &Process) -> Option<String> {
         }
         _ => return None,
     };
-    let label = |name: &str| process.labels.get(name).map(|value| format!(" {value}")).unwrap_or_default();
     let reason: String = process.reason.chars().take(REASON_CHARS_MAX).collect();
     let reason = if reason.is_empty() || state == ProcessState::Succeeded { reason } else { format!(": {reason}") };
-    // Only the labels of the source that it came from are there.
-    let of_source = |source: &&dyn Source| {
-        format!("{}{}", label(&format!("{}_type", source.name())), label(&format!("{}_event", source.name())))
-    };
-    let event: String = sources::ALL.iter().map(of_source).collect();
+    let event = event(process);
     Some(plain(&format!("{function}{event} {became}{reason} (process {process_id})")))
+}
+
+/// Returns type and id of the event that the process came from, by the labels of whichever source it was.
+fn event(process: &Process) -> String {
+    let source = process.labels.keys().find_map(|key| key.strip_suffix("_event")).unwrap_or_default();
+    let label = |name: &str| process.labels.get(&format!("{source}_{name}"));
+    ["type", "event"].into_iter().filter_map(label).map(|word| format!(" {word}")).collect()
 }
 
 fn took(process: &Process) -> String {

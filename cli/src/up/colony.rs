@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use apiary_adapters::sources::ALL;
-use apiary_adapters::{Endpoint, Webhook, WebhookConfig};
+use apiary_adapters::{Receiver, Webhook, WebhookConfig};
 use apiary_broker::Broker;
 use apiary_broker::config::{DoorConfig, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig};
 use apiary_daemon::Supervisor;
@@ -54,7 +54,7 @@ pub(crate) struct LocalColony {
     broker: Broker,
     webhook: Webhook,
     supervisors: Supervisors,
-    endpoints: Vec<Arc<dyn Endpoint>>,
+    receivers: Vec<Receiver>,
     bees: Bees,
 }
 
@@ -71,8 +71,8 @@ impl LocalColony {
         check_profile(&folder, keys.colony.id())?;
         let mut webhook = config.webhook;
         webhook.spool_path = folder.spool();
-        webhook.endpoints = endpoints(&folder, &config.settings)?;
-        let endpoints = webhook.endpoints.clone();
+        webhook.receivers = receivers(&folder, &config.settings)?;
+        let receivers = webhook.receivers.clone();
         let kept = broker_config(&folder, (config.broker, config.door), &keys, config.executors, config.retention);
         let supervisors =
             Supervisors { broker: Supervisor::new(clock.clone()), webhook: Supervisor::new(clock.clone()) };
@@ -80,7 +80,7 @@ impl LocalColony {
         let webhook = (webhook, &supervisors.webhook);
         match Parts::start(&folder, &keys, (&config.settings, &config.equipment), webhook, clock).await {
             Ok(Parts { operator, webhook, bees }) => {
-                Ok(Self { folder, id: keys.colony.id(), operator, broker, webhook, supervisors, endpoints, bees })
+                Ok(Self { folder, id: keys.colony.id(), operator, broker, webhook, supervisors, receivers, bees })
             }
             Err(error) => {
                 // Stopped in order also after a failed start, so that its database is closed.
@@ -112,7 +112,7 @@ impl LocalColony {
 
     /// Returns the URL of each webhook source.
     pub(crate) fn webhook_urls(&self) -> Vec<String> {
-        urls(self.webhook(), &self.endpoints)
+        urls(self.webhook(), &self.receivers)
     }
 
     /// Returns a client with the operator's key.
@@ -147,18 +147,21 @@ impl LocalColony {
 }
 
 /// Opens every source that has a signing secret, or for which one may be generated.
-fn endpoints(folder: &Folder, settings: &Values) -> anyhow::Result<Vec<Arc<dyn Endpoint>>> {
-    let mut endpoints = Vec::new();
+fn receivers(folder: &Folder, settings: &Values) -> anyhow::Result<Vec<Receiver>> {
+    let mut receivers = Vec::new();
     for source in ALL {
-        if settings.is_set(source.secrets()) {
-            endpoints.push(source.open(settings));
+        let opened = if settings.is_set(source.secrets()) {
+            Receiver::open(*source, settings)
         } else if let Some(prefix) = source.trial_secret_prefix() {
             let secret = signing_secret::open(folder, *source, prefix)?;
             let secrets = Value::List(vec![secret.expose_secret().to_owned()]);
-            endpoints.push(source.open(&settings.with(vec![(source.secrets(), secrets)], folder.path())));
-        }
+            Receiver::open(*source, &settings.with(vec![(source.secrets(), secrets)], folder.path()))
+        } else {
+            continue;
+        };
+        receivers.extend(opened.map_err(named)?);
     }
-    Ok(endpoints)
+    Ok(receivers)
 }
 
 /// The parts that need a running broker.
@@ -182,7 +185,7 @@ impl Parts {
         };
         create_colony(&client(&keys.server_owner)?, folder.path()).await?;
         // Before any other client starts: without their grants, adapter and bees would be rejected.
-        grants::ensure(&client(&keys.colony)?, &keys.colony, keys).await?;
+        grants::ensure(&client(&keys.colony)?, &keys.colony, keys, &webhook.receivers).await?;
         let operator = client(&keys.operator)?;
         write_profile(folder, keys.colony.id())?;
 

@@ -1,7 +1,7 @@
 //! The grants of a local colony: the minimum for each part.
 
 use anyhow::Context as _;
-use apiary_adapters::sources;
+use apiary_adapters::Receiver;
 use apiary_executor_sdk::Client;
 use apiary_identity::{Envelope, Grant, GrantRight, Id, KeyPair, Role, Scopes};
 use jiff::{SignedDuration, Timestamp};
@@ -29,7 +29,12 @@ struct NeededGrant {
 }
 
 /// Adds the grants that are missing or about to end; existing ones stay as they are.
-pub(super) async fn ensure(client: &Client, colony: &KeyPair, keys: &Keys) -> anyhow::Result<()> {
+pub(super) async fn ensure(
+    client: &Client,
+    colony: &KeyPair,
+    keys: &Keys,
+    receivers: &[Receiver],
+) -> anyhow::Result<()> {
     let now = client.clock().now();
     let (there, broken) = list::all(client).await.context("the colony's grants")?;
     if let Some(first) = broken.first() {
@@ -40,7 +45,7 @@ pub(super) async fn ensure(client: &Client, colony: &KeyPair, keys: &Keys) -> an
         .hint("broker.db was modified: restore the data folder from a backup")
         .into());
     }
-    for need in needs(keys) {
+    for need in needs(keys, receivers) {
         // A revocation by the colony's owner is respected: a removed key gets no new grant.
         let is_removed = |known: &list::ListOutput| known.revoked_from.is_some() && known.grant.key == need.key;
         if there.iter().any(|known| is_removed(known) || need.is_met_by(&known.grant, now)) {
@@ -52,14 +57,17 @@ pub(super) async fn ensure(client: &Client, colony: &KeyPair, keys: &Keys) -> an
     Ok(())
 }
 
-fn needs(keys: &Keys) -> Vec<NeededGrant> {
+fn needs(keys: &Keys, receivers: &[Receiver]) -> Vec<NeededGrant> {
     const NONE: &[GrantRight] = &[];
-    let need = |key: &KeyPair, name, role, scopes, rights| NeededGrant { key: key.id(), name, role, scopes, rights };
+    let need =
+        |key: &KeyPair, name: String, role, scopes, rights| NeededGrant { key: key.id(), name, role, scopes, rights };
     let everything = Scopes { functions: vec!["*".to_owned()], executor_types: vec!["*".to_owned()] };
-    // A grant for each source, so that none allows what only another one submits.
-    let sources = sources::ALL.iter();
-    let sources = sources
-        .map(|source| need(&keys.adapter, format!("{}-adapter", source.name()), Role::User, source.scopes(), NONE));
+    // A grant for each source with a route, so that none allows what only another one submits.
+    let of_receiver = |receiver: &Receiver| {
+        let name = format!("{}-adapter", receiver.endpoint.name());
+        receiver.routes.scopes().map(|scopes| need(&keys.adapter, name, Role::User, scopes, NONE))
+    };
+    let sources = receivers.iter().filter_map(of_receiver);
     let bees = apiary_bees::ALL.iter().zip(&keys.bees);
     let bees = bees.map(|(bee, key)| need(key, bee.name().to_owned(), Role::Executor, bee.scopes(), NONE));
     let mut needs: Vec<NeededGrant> = sources.chain(bees).collect();

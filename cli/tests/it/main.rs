@@ -29,5 +29,6 @@ mod tables;
 mod tampering;
 mod tls;
 mod up;
+mod webhook_routes;
 mod webhook_send;
 mod writing_a_bee;

@@ -1,16 +1,15 @@
 //! Settings of Stripe's webhooks.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use apiary_identity::limits::PRIORITY_MAX;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::event::is_type;
 use crate::StartError;
 
-/// Types of events that the finance bee handles.
-pub const HANDLED_TYPES: [&str; 20] = [
+/// Target of the types below: the finance bee, above normal priority, because payments should not wait.
+pub(super) const TARGET: &str = "finance/stripe.event priority=8";
+/// Patterns of the types of events that the finance bee handles. The lines of `webhook.stripe_routes` stand above them.
+pub const HANDLED_TYPES: &[&str] = &[
     "checkout.session.async_payment_succeeded",
     "checkout.session.completed",
     "customer.created",
@@ -48,21 +47,12 @@ pub struct StripeConfig {
     /// Largest difference between a signature's time and this machine's clock, before or after. Stripe's own default is
     /// 300 s.
     pub tolerance: Duration,
-    /// Types of events to submit; others are answered 2xx and ignored.
-    pub handled_types: BTreeSet<String>,
-    /// Priority of the processes. Above normal, because payments should not wait.
-    pub priority: i32,
 }
 
 impl StripeConfig {
     /// Returns the defaults for all other settings.
     pub fn new(secrets: Vec<SecretString>) -> Self {
-        Self {
-            secrets,
-            tolerance: Duration::from_secs(300),
-            handled_types: HANDLED_TYPES.map(str::to_owned).into(),
-            priority: 8,
-        }
+        Self { secrets, tolerance: Duration::from_secs(300) }
     }
 
     pub(super) fn check_all(&self) -> Result<(), StartError> {
@@ -72,15 +62,6 @@ impl StripeConfig {
                 "webhook.stripe_tolerance_seconds",
                 "is 1 s to 3600 s; Stripe's own default is 300 s",
             ));
-        }
-        if let Some(kind) = self.handled_types.iter().find(|kind| !is_type(kind)) {
-            return Err(StartError::setting(
-                "stripe.handled_types",
-                format!("holds {kind:?}, which is not a type of Stripe's events, such as `invoice.paid`"),
-            ));
-        }
-        if !(-PRIORITY_MAX..=PRIORITY_MAX).contains(&self.priority) {
-            return Err(StartError::setting("stripe.priority", format!("is −{PRIORITY_MAX} to {PRIORITY_MAX}")));
         }
         Ok(())
     }

@@ -2,11 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::event::{Event, TEXT_CHARS_MAX, is_object, is_type};
 use crate::refusal::Refusal;
-use crate::source::Event;
-
-/// Most characters of an id, as documented by Stripe.
-const TEXT_CHARS_MAX: usize = 255;
 
 /// Fields that every event has, in every version of the API. The bee reads the others.
 #[derive(Deserialize)]
@@ -21,6 +18,9 @@ struct Fields {
 
 /// Reads a body with a valid signature.
 pub(super) fn read(body: &[u8]) -> Result<Event, Refusal> {
+    if !is_object(body) {
+        return Err(odd("it is not a JSON object in UTF-8"));
+    }
     let fields: Fields = serde_json::from_slice(body).map_err(|error| Refusal::EventMalformed(words(&error)))?;
     if !is_id(&fields.id, "evt_") {
         return Err(odd("`id` is not an event id (`evt_…`, up to 255 letters, digits and `_`)"));
@@ -31,16 +31,11 @@ pub(super) fn read(body: &[u8]) -> Result<Event, Refusal> {
     if fields.account.as_deref().is_some_and(|account| !is_id(account, "acct_")) {
         return Err(odd("`account` is not an account id (`acct_…`, up to 255 letters, digits and `_`)"));
     }
-    Ok(Event { id: fields.id, kind: fields.kind, livemode: Some(fields.livemode), account: fields.account })
+    let Fields { id, kind, livemode, account } = fields;
+    Ok(Event { livemode: Some(livemode), account, ..Event::new(id, kind) })
 }
 
-/// Returns true if a text may be a type of event. Some newer types have brackets, for example
-/// `v2.core.account[requirements].updated`.
-pub(super) fn is_type(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'[' | b']');
-    (1..=TEXT_CHARS_MAX).contains(&text.len()) && text.bytes().all(plain)
-}
-
+/// Returns true if a text is an id of Stripe's with this prefix; they have at most 255 characters, as documented.
 fn is_id(text: &str, prefix: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     text.len() <= TEXT_CHARS_MAX
@@ -64,7 +59,8 @@ fn odd(problem: &str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_type, read};
+    use super::read;
+    use crate::event::is_type;
 
     fn event(id: &str, kind: &str, account: &str) -> String {
         serde_json::json!({ "id": id, "object": "event", "type": kind, "livemode": true, "account": account })
@@ -110,6 +106,7 @@ mod tests {
             "",
             "null",
             "[]",
+            r#"["evt_1","sk_live_secret",true]"#,
             "{}",
             "sk_live_secret",
             r#"{"id":"evt_1","id":"evt_2","type":"sk_live_secret","livemode":true}"#,

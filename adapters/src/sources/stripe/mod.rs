@@ -4,6 +4,7 @@ mod config;
 mod event;
 mod signature;
 mod source;
+mod thin;
 
 pub use config::{HANDLED_TYPES, StripeConfig};
 pub use source::Stripe;

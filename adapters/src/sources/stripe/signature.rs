@@ -8,19 +8,17 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderMap;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
-use sha2::Sha256;
 
 use crate::refusal::Refusal;
+use crate::signing::{Algorithm, check_age, header};
 
-const HEADER: &str = "Stripe-Signature";
-/// Bytes of the longest header: a time, and some thirty signatures.
-const HEADER_BYTES_MAX: usize = 2048;
+const HEADER: Cow<'static, str> = Cow::Borrowed("Stripe-Signature");
 /// Most digits of the time; ten suffice until the year 2286.
 const TIME_DIGITS_MAX: usize = 12;
 
@@ -36,16 +34,7 @@ pub(super) fn verify(
     if !secrets.iter().any(|secret| header.is_signed_by(secret, body)) {
         return Err(Refusal::SignatureWrong);
     }
-    // Checked after the signature, so that only the sender learns about this machine's clock.
-    let age_s = now.as_second().saturating_sub(header.time_s);
-    let tolerance_s = tolerance.as_secs();
-    if age_s.unsigned_abs() <= tolerance_s {
-        return Ok(());
-    }
-    if age_s > 0 {
-        return Err(Refusal::SignatureStale { age_s, tolerance_s });
-    }
-    Err(Refusal::SignatureFuture { ahead_s: age_s.saturating_neg(), tolerance_s })
+    check_age(header.time_s, now, tolerance)
 }
 
 /// The relevant parts of the header.
@@ -58,16 +47,7 @@ struct Header<'a> {
 
 impl<'a> Header<'a> {
     fn read(headers: &'a HeaderMap) -> Result<Self, Refusal> {
-        let mut values = headers.get_all(HEADER).iter();
-        let value = values.next().ok_or(Refusal::SignatureMissing(HEADER))?;
-        if values.next().is_some() {
-            return Err(malformed("is duplicated: the sender sends one, and proxies must not add another"));
-        }
-        if value.len() > HEADER_BYTES_MAX {
-            return Err(malformed("is longer than any of Stripe's: the most is 2048 bytes"));
-        }
-        let text = value.to_str().map_err(|_| malformed("contains characters other than visible ASCII"))?;
-        Self::parse(text)
+        Self::parse(header(headers, &HEADER)?)
     }
 
     fn parse(text: &'a str) -> Result<Self, Refusal> {
@@ -100,13 +80,9 @@ impl<'a> Header<'a> {
     }
 
     fn is_signed_by(&self, secret: &SecretString, body: &[u8]) -> bool {
-        // HMAC accepts keys of any length, so this cannot fail.
-        let Ok(mut hmac) = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()) else { return false };
-        hmac.update(self.time.as_bytes());
-        hmac.update(b".");
-        hmac.update(body);
-        // `verify_slice` compares in constant time.
-        self.macs.iter().any(|mac| hmac.clone().verify_slice(mac).is_ok())
+        let parts: [&[u8]; 3] = [self.time.as_bytes(), b".", body];
+        let key = secret.expose_secret().as_bytes();
+        self.macs.iter().any(|mac| Algorithm::Sha256.is_made_by(key, &parts, mac))
     }
 }
 

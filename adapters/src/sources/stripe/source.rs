@@ -7,15 +7,9 @@ use apiary_settings::{Kind, Setting, Values};
 use http::HeaderMap;
 use jiff::Timestamp;
 
-use super::config::StripeConfig;
-use super::{event, signature};
-use crate::source::{Endpoint, Event, Route, Source};
-use crate::{Refusal, StartError, USED_BY};
-
-/// Executor type for Stripe's events.
-const EXECUTOR_TYPE: &str = "finance";
-/// Function for Stripe's events. Its arguments are the webhook's body, byte for byte.
-const FUNCTION: &str = "stripe.event";
+use super::config::{HANDLED_TYPES, StripeConfig, TARGET};
+use super::{event, signature, thin};
+use crate::{Endpoint, Event, Receiver, Refusal, RouteTable, Source, StartError, USED_BY};
 
 const SECRETS: Setting = Setting::new(
     "webhook.stripe_secrets",
@@ -32,6 +26,12 @@ const TOLERANCE_SECONDS: Setting = Setting::new(
     "largest age of a signature",
 )
 .default("300");
+const ROUTES: Setting = Setting::new(
+    "webhook.stripe_routes",
+    Kind::List,
+    USED_BY,
+    "where events go, as lines of `PATTERN = EXECUTOR_TYPE/FUNCTION`, above the built-in ones (docs/webhooks.md)",
+);
 
 /// Stripe as a source of webhooks.
 pub struct Stripe;
@@ -46,7 +46,7 @@ impl Source for Stripe {
     }
 
     fn settings(&self) -> &'static [Setting] {
-        &[SECRETS, TOLERANCE_SECONDS]
+        &[SECRETS, TOLERANCE_SECONDS, ROUTES]
     }
 
     fn secrets(&self) -> &'static Setting {
@@ -61,23 +61,36 @@ impl Source for Stripe {
         Some("whsec_")
     }
 
-    fn executor_type(&self) -> &'static str {
-        EXECUTOR_TYPE
+    fn routes(&self) -> &'static Setting {
+        &ROUTES
     }
 
-    fn function(&self) -> &'static str {
-        FUNCTION
+    fn own_routes(&self) -> Vec<String> {
+        HANDLED_TYPES.iter().map(|pattern| format!("{pattern} = {TARGET}")).collect()
     }
 
-    fn open(&self, settings: &Values) -> Arc<dyn Endpoint> {
+    fn open(&self, settings: &Values) -> Result<Vec<Arc<dyn Endpoint>>, StartError> {
         let mut config = StripeConfig::new(settings.secrets(&SECRETS));
         config.tolerance = Duration::from_secs(settings.integer(&TOLERANCE_SECONDS));
-        Arc::new(config)
+        Ok(vec![Arc::new(config)])
+    }
+}
+
+impl StripeConfig {
+    /// Makes a receiver with the built-in routes, and these lines above them.
+    ///
+    /// # Errors
+    ///
+    /// Names the line that cannot be used.
+    pub fn receiver(self, lines: &[&str]) -> Result<Receiver, StartError> {
+        let lines = lines.iter().enumerate().map(|(index, text)| (index + 1, *text));
+        let routes = RouteTable::read(Stripe.name(), ROUTES.key, lines, &Stripe.own_routes())?;
+        Ok(Receiver { endpoint: Arc::new(self), routes })
     }
 }
 
 impl Endpoint for StripeConfig {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         Stripe.name()
     }
 
@@ -85,13 +98,9 @@ impl Endpoint for StripeConfig {
         self.check_all()
     }
 
-    fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Event, Refusal> {
+    fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Vec<Event>, Refusal> {
         signature::verify(headers, body, &self.secrets, self.tolerance, now)?;
-        event::read(body)
-    }
-
-    fn route(&self, event: &Event) -> Option<Route> {
-        let is_handled = self.handled_types.contains(&event.kind);
-        is_handled.then(|| Route { priority: self.priority, ..Route::new(EXECUTOR_TYPE, FUNCTION) })
+        thin::refuse(body)?;
+        Ok(vec![event::read(body)?])
     }
 }

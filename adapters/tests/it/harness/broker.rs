@@ -101,6 +101,12 @@ impl Broker {
         self.state.lock().unwrap().specs[&key(id)].clone()
     }
 
+    /// The specs of all processes, in their order.
+    pub(crate) fn specs(&self) -> Vec<Spec> {
+        let state = self.state.lock().unwrap();
+        state.order.iter().map(|key| state.specs[key].clone()).collect()
+    }
+
     /// Returns the number of submits.
     pub(crate) fn submits(&self) -> u64 {
         self.state.lock().unwrap().submits

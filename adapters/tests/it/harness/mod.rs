@@ -10,10 +10,12 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
+use apiary_adapters::sources::ALL;
 use apiary_adapters::sources::stripe::StripeConfig;
-use apiary_adapters::{StartError, Webhook, WebhookConfig};
+use apiary_adapters::{Receiver, StartError, Webhook, WebhookConfig};
 use apiary_daemon::{Notices, Supervisor};
 use apiary_identity::SystemClock;
+use apiary_settings::{Kind, Origin, Value, Values};
 
 pub(crate) use broker::Broker;
 pub(crate) use http::{get, read_answer, request};
@@ -26,7 +28,29 @@ pub(crate) fn config(folder: &Path) -> WebhookConfig {
 
 /// The same, with other settings of Stripe.
 pub(crate) fn config_of(folder: &Path, stripe: StripeConfig) -> WebhookConfig {
-    WebhookConfig::new("127.0.0.1:0".parse().unwrap(), vec![Arc::new(stripe)], folder.join("spool"))
+    WebhookConfig::new("127.0.0.1:0".parse().unwrap(), vec![stripe.receiver(&[]).unwrap()], folder.join("spool"))
+}
+
+/// Settings for an adapter with these sources, from the values of their settings.
+pub(crate) fn config_with(folder: &Path, values: &[(&str, &[&str])]) -> Result<WebhookConfig, StartError> {
+    let mut settings = Values::default();
+    for source in ALL {
+        for setting in source.settings() {
+            let found = values.iter().find(|(key, _)| *key == setting.key);
+            let value = match (found, setting.default) {
+                (Some((_, [text])), _) if !matches!(setting.kind, Kind::List) => setting.kind.read(text).unwrap(),
+                (Some((_, texts)), _) => Value::List(texts.iter().map(|text| (*text).to_owned()).collect()),
+                (None, Some(default)) => setting.kind.read(default).unwrap(),
+                (None, None) => continue,
+            };
+            settings.put(setting, value, Origin::Flag("--set".to_owned()));
+        }
+    }
+    let mut receivers = Vec::new();
+    for source in ALL.iter().filter(|source| settings.is_set(source.secrets())) {
+        receivers.extend(Receiver::open(*source, &settings)?);
+    }
+    Ok(WebhookConfig::new("127.0.0.1:0".parse().unwrap(), receivers, folder.join("spool")))
 }
 
 /// Stripe with the secret that the events of the tests are signed with.

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 
 use super::finding::Finding;
 use crate::commands::grant::list;
+use crate::commands::webhook;
 use crate::profile;
 use crate::settings::Settings;
 
@@ -49,7 +50,7 @@ pub(super) async fn examine(settings: &Settings, key: Option<KeyPair>) -> Vec<Fi
         clock(answer.time_ms.saturating_sub(before_ms.midpoint(now_ms)), answer.request_window_ms),
     ];
     if known {
-        findings.extend(colony_and_grants(&client).await);
+        findings.extend(colony_and_grants(&client, settings).await);
     }
     findings
 }
@@ -88,7 +89,7 @@ fn clock(distance_ms: i64, window_ms: i64) -> Finding {
     }
 }
 
-async fn colony_and_grants(client: &Client) -> Vec<Finding> {
+async fn colony_and_grants(client: &Client, settings: &Settings) -> Vec<Finding> {
     match client.get_colony().await {
         Ok(answer) => {
             let name = answer.colony.map(|colony| colony.name).unwrap_or_default();
@@ -97,7 +98,7 @@ async fn colony_and_grants(client: &Client) -> Vec<Finding> {
             let told = health.iter().flat_map(|answer| &answer.findings).filter(|finding| finding.kind == GRANTS_END);
             let ends_told: Vec<String> = told.map(|finding| finding.subject.clone()).collect();
             findings.extend(of_health(health));
-            findings.push(grants(client, &ends_told).await);
+            findings.extend(grants(client, &ends_told, settings).await);
             findings
         }
         Err(error) if error.is(&Reason::NotPermitted) => {
@@ -127,18 +128,41 @@ fn of_health(health: Result<GetHealthResponse, ClientError>) -> Vec<Finding> {
 }
 
 /// Examines the key's own grants. The ends of the grants named in `ends_told` are in the colony's health already.
-async fn grants(client: &Client, ends_told: &[String]) -> Finding {
+async fn grants(client: &Client, ends_told: &[String], settings: &Settings) -> Vec<Finding> {
     let (grants, broken) = match list::all(client).await {
         Ok(all) => all,
-        Err(error) => return Finding::of_error("grants", &error),
+        Err(error) => return vec![Finding::of_error("grants", &error)],
     };
     if let Some(first) = broken.first() {
-        return Finding::bad(
+        return vec![Finding::bad(
             "grants",
             format!("{} are not what the colony signed: {first}", broken.len()),
             "`apiary grant list`",
-        );
+        )];
     }
+    let mut findings = vec![of_key(client, ends_told, &grants)];
+    findings.extend(of_routes(client, &grants, settings));
+    findings
+}
+
+/// Names the routes of the configured sources that no grant in the colony covers.
+fn of_routes(client: &Client, grants: &[list::ListOutput], settings: &Settings) -> Option<Finding> {
+    let receivers = match webhook::receivers(settings) {
+        Ok(receivers) => receivers,
+        Err(error) => return Some(Finding::of_error("grants", &error)),
+    };
+    let missing = webhook::uncovered(&receivers, grants, client.clock().now());
+    (!missing.is_empty()).then(|| {
+        Finding::bad(
+            "grants",
+            format!("no grant covers these routes of webhooks: {}", missing.into_iter().collect::<Vec<_>>().join(", ")),
+            "`apiary grant add` for the adapter's key, with the executor type and function",
+        )
+    })
+}
+
+/// Examines the grants of the client's key.
+fn of_key(client: &Client, ends_told: &[String], grants: &[list::ListOutput]) -> Finding {
     let now = client.clock().now();
     let mine = grants.iter().filter(|known| known.grant.key == client.id());
     let (revoked, mine): (Vec<_>, Vec<_>) = mine.partition(|known| known.revoked_from.is_some());

@@ -12,6 +12,8 @@ use crate::output::counted;
 use crate::settings::{Settings, table};
 use crate::{profile, up};
 
+/// Types in the finding about events without a route.
+const NOWHERE_NAMED_MAX: usize = 5;
 /// Time limit for the adapter's answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -57,6 +59,10 @@ fn judge(address: &str, health: &Value) -> Vec<Finding> {
     if set_aside > 0 {
         findings.push(of_set_aside(set_aside, number("set_aside_oldest_age_ms")));
     }
+    let nowhere = health["without_route"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if !nowhere.is_empty() {
+        findings.push(of_nowhere(nowhere));
+    }
     let notices = health["notices"].as_array().into_iter().flatten();
     // The count of set-aside events has a finding of its own, with more detail.
     findings.extend(notices.filter(|notice| notice["kind"] != EVENTS_SET_ASIDE).map(of_notice));
@@ -78,6 +84,22 @@ fn of_set_aside(events: u64, oldest_age_ms: u64) -> Finding {
         "webhook",
         format!("the broker rejected {events}, set aside in the adapter's spool; {came} {oldest:#} ago"),
         "`apiary spool list` shows the events and reasons; after the repair, run `apiary spool retry --all`",
+    )
+}
+
+/// Names the types that came and went nowhere.
+fn of_nowhere(types: &[Value]) -> Finding {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let named: Vec<String> = types
+        .iter()
+        .take(NOWHERE_NAMED_MAX)
+        .map(|one| format!("{} of {} ({})", text(&one["type"]), text(&one["source"]), one["events"]))
+        .collect();
+    let more = if types.len() > NOWHERE_NAMED_MAX { " and more" } else { "" };
+    Finding::warning(
+        "webhook",
+        format!("events of these types came and went nowhere: {}{more}", named.join(", ")),
+        "`apiary webhook routes` shows all; route them, or write `TYPE = ignore` (docs/webhooks.md)",
     )
 }
 

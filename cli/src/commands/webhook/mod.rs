@@ -1,8 +1,11 @@
-//! `apiary webhook`: the adapter, and test events for it.
+//! `apiary webhook`: the adapter, test events for it, and its routes.
 
+mod coverage;
 mod fields;
+mod routes;
 mod run;
 mod send;
 
+pub(crate) use coverage::uncovered;
 pub(crate) use fields::is_field;
-pub(crate) use run::{Arguments, config, named, run, urls};
+pub(crate) use run::{Arguments, config, named, receivers, run, urls};

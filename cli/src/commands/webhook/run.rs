@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use apiary_adapters::sources::ALL;
-use apiary_adapters::{Endpoint, StartError, Webhook, WebhookConfig, WebhookLimits, webhook_path};
+use apiary_adapters::{Receiver, StartError, Webhook, WebhookConfig, WebhookLimits};
 use apiary_daemon::Supervisor;
 use clap::{Args, Subcommand};
 use tokio_util::sync::CancellationToken;
 
-use super::send;
+use super::{coverage, routes, send};
 use crate::context::Context;
 use crate::daemon::{self, Signals};
 use crate::exit::Fault;
@@ -23,9 +23,10 @@ const EXAMPLES: &str = "\
 Examples:
   STRIPE_WEBHOOK_SECRET=whsec_… apiary webhook --key-file stripe-adapter.pem
   STRIPE_WEBHOOK_SECRET=whsec_… apiary webhook --listen 127.0.0.1:7421 --set webhook.spool=/var/lib/apiary/spool
-  apiary webhook send invoice.paid     # to try it out";
+  apiary webhook send invoice.paid     # to try it out
+  apiary webhook routes                # what goes where, and what came";
 
-/// Run the webhook adapter, until SIGTERM or Ctrl-C; or send a test event
+/// Run the webhook adapter, until SIGTERM or Ctrl-C; or send a test event, or show where events go
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -39,6 +40,7 @@ pub(crate) struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Send(Box<send::Arguments>),
+    Routes(routes::Arguments),
 }
 
 impl Arguments {
@@ -50,11 +52,17 @@ impl Arguments {
     pub(crate) fn is_adapter(&self) -> bool {
         self.command.is_none()
     }
+
+    /// Returns true if `--set` may mean a field of an event.
+    pub(crate) fn takes_fields(&self) -> bool {
+        matches!(self.command, Some(Command::Send(_)))
+    }
 }
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     match &arguments.command {
         Some(Command::Send(arguments)) => send::run(arguments, context).await,
+        Some(Command::Routes(arguments)) => routes::run(arguments, context).await,
         None => run_adapter(context).await,
     }
 }
@@ -62,9 +70,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 async fn run_adapter(context: &Context) -> anyhow::Result<()> {
     let settings = &context.settings;
     let mut config = config(settings)?;
-    let set = ALL.iter().filter(|source| settings.is_set(source.secrets()));
-    config.endpoints = set.map(|source| source.open(settings)).collect();
-    if config.endpoints.is_empty() {
+    config.receivers = receivers(settings)?;
+    if config.receivers.is_empty() {
         let (keys, advice): (Vec<_>, Vec<_>) =
             ALL.iter().map(|source| (format!("`{}`", source.secrets().key), source.advice())).unzip();
         return Err(Fault::usage(format!("{} is not set", keys.join(" or "))).hint(advice.join("; or ")).into());
@@ -79,12 +86,14 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
     };
     let Some(started) = signals.unless(open_with_room("the spool", start)).await else { return Ok(()) };
     let (webhook, supervisor) = started?;
-    note(&format!("ready: webhooks on {}", urls(webhook.address(), &config.endpoints).join(", ")));
+    note(&format!("ready: webhooks on {}", urls(webhook.address(), &config.receivers).join(", ")));
     let shutdown = CancellationToken::new();
     let service = async {
+        let notices = supervisor.notices().clone();
         let ended = tokio::select! {
             ended = daemon::until(&shutdown, supervisor.failed()) => ended,
             never = hangups.heed(context, || false) => match never {},
+            never = coverage::watch(&client, &config.receivers, &notices) => match never {},
         };
         webhook.stop().await;
         ended
@@ -92,9 +101,18 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
     daemon::serve(signals, &shutdown, service).await
 }
 
+/// Opens every source whose secrets are set.
+pub(crate) fn receivers(settings: &Settings) -> anyhow::Result<Vec<Receiver>> {
+    let mut receivers = Vec::new();
+    for source in ALL.iter().filter(|source| settings.is_set(source.secrets())) {
+        receivers.extend(Receiver::open(*source, settings).map_err(named)?);
+    }
+    Ok(receivers)
+}
+
 /// Returns the URL of each source, for an adapter at this address.
-pub(crate) fn urls(address: SocketAddr, endpoints: &[Arc<dyn Endpoint>]) -> Vec<String> {
-    endpoints.iter().map(|endpoint| format!("http://{address}{}", webhook_path(endpoint.name()))).collect()
+pub(crate) fn urls(address: SocketAddr, receivers: &[Receiver]) -> Vec<String> {
+    receivers.iter().map(|receiver| format!("http://{address}{}", receiver.endpoint.path())).collect()
 }
 
 /// Builds the configuration from the settings, without the sources.
@@ -126,7 +144,8 @@ pub(crate) fn named(error: StartError) -> anyhow::Error {
     match error {
         StartError::Setting { setting, problem } => {
             let problem = problem.replace("`allow_plaintext`", "`webhook.allow_plaintext`");
-            Fault::usage(format!("`webhook.{}` {problem}", setting.replace('.', "_"))).into()
+            let name = setting.strip_prefix("webhook.").unwrap_or(setting);
+            Fault::usage(format!("`webhook.{name}` {problem}")).into()
         }
         other => other.into(),
     }

@@ -148,7 +148,7 @@ fn no_header_and_two_headers_are_told_apart() {
     let mut headers = HeaderMap::new();
     let tolerance = Duration::from_secs(300);
     let missing = verify(&headers, BODY, &secrets, tolerance, now);
-    assert_eq!(missing, Err(Refusal::SignatureMissing("Stripe-Signature")));
+    assert_eq!(missing, Err(Refusal::SignatureMissing("Stripe-Signature".into())));
     let value: HeaderValue = format!("t={TIME_S},v1={ONE}").parse().unwrap();
     headers.append("Stripe-Signature", value.clone());
     headers.append("stripe-signature", value);

@@ -1,0 +1,212 @@
+//! The table of a source's routes.
+
+use apiary_identity::{Id, Scopes, Spec};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::pattern::Pattern;
+use super::route::Route;
+use super::rule::{Rule, Target};
+use crate::{Event, StartError};
+
+/// Lines of one table.
+const RULES_MAX: usize = 256;
+/// Processes that one event becomes.
+const COPIES_MAX: usize = 8;
+
+/// The routes of one source: the lines of its setting, and below them its own. The first line that matches decides; a
+/// line with `also` adds a copy, and the search goes on.
+#[derive(Clone, Debug)]
+pub struct RouteTable {
+    /// Name of the source, or of one of several senders of the same kind.
+    source: String,
+    /// The setting with the operator's lines.
+    setting: &'static str,
+    rules: Vec<(Rule, Origin)>,
+}
+
+/// The place that a rule comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// The entry of the setting, from 1.
+    Setting(usize),
+    /// The source's own table.
+    Source,
+}
+
+/// What becomes of events of one type.
+#[derive(Debug, PartialEq)]
+pub enum Destination<'t> {
+    /// They become processes, at least one; the first is the one that is answered.
+    Routed(Vec<&'t Route>),
+    /// They are dropped on purpose.
+    Ignored,
+    /// No line says anything about them.
+    Nowhere,
+}
+
+/// A line of a table, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RouteLine {
+    /// Name of the source.
+    pub source: String,
+    /// Pattern of event types.
+    pub pattern: String,
+    /// `EXECUTOR_TYPE/FUNCTION`; `None` if such events are dropped on purpose.
+    pub target: Option<String>,
+    /// True if later lines apply as well.
+    pub also: bool,
+    /// Priority of the processes.
+    pub priority: i32,
+    /// Labels of the processes, besides the source's own.
+    pub labels: std::collections::BTreeMap<String, String>,
+    /// The place of the line: the setting and the entry's number, or `built in`.
+    pub origin: String,
+}
+
+impl RouteTable {
+    /// Reads the lines of a setting, each with its number there, and below them the source's own.
+    ///
+    /// # Errors
+    ///
+    /// Names the setting, and the entry that is invalid or can never match.
+    pub fn read<'t>(
+        source: &str,
+        setting: &'static str,
+        lines: impl Iterator<Item = (usize, &'t str)>,
+        own: &[String],
+    ) -> Result<Self, StartError> {
+        let mut rules: Vec<(Rule, Origin)> = Vec::new();
+        for (number, text) in lines {
+            let at =
+                |problem: String| StartError::setting(setting, format!("has an invalid entry {number}: it {problem}"));
+            let rule = Rule::read(source, text).map_err(at)?;
+            if let Some(problem) = unreachable(&rules, &rule) {
+                return Err(at(problem));
+            }
+            rules.push((rule, Origin::Setting(number)));
+            if rules.len() > RULES_MAX {
+                return Err(StartError::setting(setting, format!("has more than {RULES_MAX} entries")));
+            }
+        }
+        for text in own {
+            let at = |problem: String| {
+                StartError::setting(setting, format!("has an invalid built-in line {text:?}: it {problem}"))
+            };
+            rules.push((Rule::read(source, text).map_err(at)?, Origin::Source));
+        }
+        Ok(Self { source: source.to_owned(), setting, rules })
+    }
+
+    /// Returns the source's name.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Returns the name of the setting with the operator's lines.
+    pub fn setting(&self) -> &'static str {
+        self.setting
+    }
+
+    /// Returns what becomes of events of this type.
+    pub fn find(&self, kind: &str) -> Destination<'_> {
+        let (mut main, mut copies, mut is_ignored) = (None, Vec::new(), false);
+        for (rule, _) in self.rules.iter().filter(|(rule, _)| rule.pattern.matches(kind)) {
+            match &rule.target {
+                Target::Also(route) if copies.len() + 1 < COPIES_MAX => copies.push(route),
+                Target::Also(_) => {}
+                Target::To(route) => {
+                    main = Some(route);
+                    break;
+                }
+                Target::Ignore => {
+                    is_ignored = true;
+                    break;
+                }
+            }
+        }
+        // The main process first: it is the one that the sender is told of.
+        let mut routes: Vec<&Route> = main.into_iter().collect();
+        for copy in copies {
+            if !routes.iter().any(|route| route.is_same_target(copy)) {
+                routes.push(copy);
+            }
+        }
+        match (routes.is_empty(), is_ignored) {
+            (false, _) => Destination::Routed(routes),
+            (true, true) => Destination::Ignored,
+            (true, false) => Destination::Nowhere,
+        }
+    }
+
+    /// Makes the spec of each process of an event. Copies have keys of their own, so that each is there once.
+    pub(crate) fn specs(&self, routes: &[&Route], event: &Event, body: &[u8], colony: Id, now: Timestamp) -> Vec<Spec> {
+        let of_route = |(index, route): (usize, &&Route)| {
+            let mut spec = route.spec(&self.source, event, body, colony, now);
+            if index > 0 {
+                spec.idempotency_key = Some(format!("{}:{route}", event.idempotency_key(&self.source)));
+            }
+            spec
+        };
+        routes.iter().enumerate().map(of_route).collect()
+    }
+
+    /// Returns the scopes of the grant that the routes need; `None` if no event goes anywhere.
+    pub fn scopes(&self) -> Option<Scopes> {
+        let mut scopes = Scopes { functions: Vec::new(), executor_types: Vec::new() };
+        for route in self.routes() {
+            let add = |names: &mut Vec<String>, name: &String| {
+                if !names.contains(name) {
+                    names.push(name.clone());
+                }
+            };
+            add(&mut scopes.functions, &route.function);
+            add(&mut scopes.executor_types, &route.executor_type);
+        }
+        (!scopes.functions.is_empty()).then_some(scopes)
+    }
+
+    /// Returns every route of the table.
+    pub fn routes(&self) -> impl Iterator<Item = &Route> {
+        self.rules.iter().filter_map(|(rule, _)| rule.target.route())
+    }
+
+    /// Returns the lines, for people.
+    pub fn lines(&self) -> impl Iterator<Item = RouteLine> {
+        self.rules.iter().map(|(rule, origin)| {
+            let route = rule.target.route();
+            RouteLine {
+                source: self.source.clone(),
+                pattern: rule.pattern.to_string(),
+                target: route.map(Route::to_string),
+                also: matches!(rule.target, Target::Also(_)),
+                priority: route.map_or(0, |route| route.priority),
+                labels: route.map(|route| route.labels.clone()).unwrap_or_default(),
+                origin: match origin {
+                    Origin::Setting(number) => format!("{} {number}", self.setting),
+                    Origin::Source => "built in".to_owned(),
+                },
+            }
+        })
+    }
+}
+
+/// Says why a rule can never match or adds nothing, below these.
+fn unreachable(before: &[(Rule, Origin)], rule: &Rule) -> Option<String> {
+    before.iter().find_map(|(earlier, origin)| {
+        let Origin::Setting(number) = origin else { return None };
+        let ends_there = !matches!(earlier.target, Target::Also(_)) && earlier.pattern.covers(&rule.pattern);
+        let pattern: &Pattern = &rule.pattern;
+        if ends_there && earlier.pattern == *pattern {
+            return Some(format!("is about `{pattern}`, as entry {number} is already: remove one of them"));
+        }
+        if ends_there {
+            let earlier = &earlier.pattern;
+            return Some(format!(
+                "is never reached: entry {number}, `{earlier}`, takes every `{pattern}` before it; put it above that entry"
+            ));
+        }
+        let is_same = earlier.target.route().map(Route::to_string) == rule.target.route().map(Route::to_string);
+        (earlier.pattern == *pattern && is_same).then(|| format!("repeats entry {number}: remove one of them"))
+    })
+}

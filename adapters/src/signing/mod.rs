@@ -1,0 +1,11 @@
+//! Parts of signature checks that several sources share. Every comparison with a secret takes constant time.
+
+mod age;
+mod header;
+mod mac;
+mod secrets;
+
+pub(crate) use age::check_age;
+pub(crate) use header::{header, optional_header};
+pub(crate) use mac::Algorithm;
+pub(crate) use secrets::check_secrets;

@@ -1,0 +1,69 @@
+//! Tests of `apiary webhook routes`, and of routes that only settings make.
+
+use apiary_tests::blocking::eventually;
+use serde_json::Value;
+
+use crate::local::Local;
+use crate::scene::Scene;
+
+const ROUTES: &str = "webhook.stripe_routes=charge.refunded = echo/echo label.team=shop, payout.* = ignore";
+
+/// What came of one type, as the command shows it.
+fn came(local: &Local, kind: &str) -> Option<Value> {
+    let shown = local.run(&["webhook", "routes", "--json"]).json();
+    shown["came"].as_array()?.iter().find(|one| one["type"] == kind).cloned()
+}
+
+#[test]
+fn a_bee_of_ones_own_gets_a_type_by_one_line_and_what_goes_nowhere_is_shown() {
+    let scene = Scene::new();
+    let local = Local::start_with(&scene, &["--set", ROUTES]);
+    let send = |kind: &str| {
+        let kind = format!("type={kind}");
+        local.run(&["webhook", "send", "invoice.paid", "--set", &kind, "-o", "json"]).json()
+    };
+    let refund = send("charge.refunded");
+    assert_eq!(refund["outcome"], "submitted", "{refund}");
+    let process = refund["process_id"].as_str().unwrap();
+    eventually("the echo bee has done it", || {
+        let shown = local.run(&["process", "show", process, "-o", "json"]).json();
+        (shown["state"] == "succeeded" && shown["labels"]["team"] == "shop").then_some(())
+    });
+    assert_eq!((&send("payout.paid")["outcome"], &send("file.created")["outcome"]), (&"ignored".into(), &"ignored".into()));
+    let nowhere = eventually("the counts are written", || came(&local, "file.created"));
+    assert_eq!((nowhere["events"].as_u64(), nowhere["nowhere"].as_u64()), (Some(1), Some(1)), "{nowhere}");
+    assert!(nowhere["nowhere_last"].is_string(), "{nowhere}");
+    let routed = came(&local, "charge.refunded").unwrap();
+    assert_eq!((&routed["to"][0], routed["nowhere"].as_u64()), (&"echo/echo".into(), Some(0)), "{routed}");
+    assert_eq!(came(&local, "payout.paid").unwrap()["ignored"], 1);
+    let text = local.run(&["webhook", "routes", "--source", "stripe", "--set", ROUTES]).ok();
+    for words in ["charge.refunded", "echo/echo", "(ignored)", "invoice.paid", "finance/stripe.event", "webhook.stripe_routes 1", "built in"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let log = local.words();
+    assert!(log.contains("no route for this type") && log.contains("`file.created = EXECUTOR_TYPE/FUNCTION`"), "{log}");
+    let doctor = local.run(&["doctor"]).ok();
+    assert!(doctor.contains("file.created of stripe (1)"), "{doctor}");
+}
+
+#[test]
+fn the_table_is_shown_without_an_adapter_and_what_is_missing_is_said() {
+    let scene = Scene::new();
+    let ran = scene.run(&["webhook", "routes"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("built in, closed: no secret") && ran.stdout.contains("ping"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("no adapter has counted anything") && ran.stderr.contains("webhook.spool"), "{}", ran.stderr);
+    let json = scene.run(&["webhook", "routes", "--json"]).json();
+    assert_eq!((&json["came"], &json["adapter_answers"]), (&Value::Null, &false.into()), "{json}");
+}
+
+#[test]
+fn a_line_that_cannot_be_used_is_named_before_anything_starts() {
+    let scene = Scene::new();
+    let secret = ("STRIPE_WEBHOOK_SECRET", "whsec_of_this_test_only");
+    for arguments in [&["webhook"][..], &["webhook", "routes"], &["up"]] {
+        let variables = [secret, ("APIARY_WEBHOOK_STRIPE_ROUTES", "a = x/y, a.b = finance")];
+        let told = scene.run_with(&variables, arguments).fails_with(2);
+        assert!(told.contains("`webhook.stripe_routes` has an invalid entry 2"), "{arguments:?}: {told}");
+    }
+}
