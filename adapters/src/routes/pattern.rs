@@ -7,7 +7,7 @@ use crate::event::is_type;
 /// A pattern of event types.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Pattern {
-    /// One type.
+    /// A single type.
     Exact(String),
     /// Every type that begins with this text, which ends with a full stop.
     Prefix(String),

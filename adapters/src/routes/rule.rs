@@ -1,4 +1,4 @@
-//! One line of a table of routes.
+//! A line of a table of routes.
 
 use std::time::Duration;
 

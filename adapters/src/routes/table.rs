@@ -34,7 +34,7 @@ enum Origin {
     Source,
 }
 
-/// What becomes of events of one type.
+/// Outcome for events of a type.
 #[derive(Debug, PartialEq)]
 pub enum Destination<'t> {
     /// They become processes, at least one; the first is the one that is answered.

@@ -32,7 +32,7 @@ pub(super) struct Definition {
     pub(super) id: Place,
     pub(super) kind: Place,
     pub(super) time: Option<Time>,
-    /// What is signed.
+    /// Parts that are signed, in their order.
     pub(super) signed: Vec<Part>,
 }
 
@@ -50,7 +50,7 @@ pub(super) enum Encoding {
     Base64,
 }
 
-/// A part of what is signed.
+/// A part of the signed text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     Text(String),

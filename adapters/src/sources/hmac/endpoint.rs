@@ -18,7 +18,7 @@ const TIME_DIGITS_MAX: usize = 15;
 /// Times from here on are in milliseconds.
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
 
-/// One sender.
+/// A sender with its secrets.
 #[derive(Debug)]
 pub(super) struct HmacEndpoint {
     pub(super) definition: Definition,

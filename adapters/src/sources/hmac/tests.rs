@@ -31,7 +31,7 @@ fn values(senders: &[&str], secrets: &[&str], routes: &[&str]) -> Values {
     values
 }
 
-/// What one sender makes of a request.
+/// Lets one sender verify a request.
 fn verify(sender: &str, secret: &str, headers: &[(&'static str, &str)], body: &str) -> Result<Event, Refusal> {
     let endpoint = endpoints(&[sender], &[secret]).unwrap().remove(0);
     endpoint.check().unwrap();

@@ -59,7 +59,7 @@ pub(super) async fn watch(client: &Client, receivers: &[Receiver], notices: &Not
 /// does not exist: the broker looks at the grant first, and never stores such a process.
 async fn is_covered(client: &Client, route: &Route) -> Option<bool> {
     let mut spec = client.spec(&route.executor_type, &route.function);
-    spec.parents = vec![Uuid::new_v4()];
+    spec.parents = [Uuid::new_v4()].into();
     match client.submit(&spec).await {
         Err(error) if error.is(&Reason::NotPermitted) => Some(false),
         Err(ClientError::Refused { retryable: false, .. }) | Ok(_) => Some(true),

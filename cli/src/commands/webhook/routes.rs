@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
 #[derive(Serialize)]
 struct RoutesOutput {
     routes: Vec<RouteView>,
-    /// What came, by source and type; `None` if no adapter has counted anything in this spool yet.
+    /// Events that came, by source and type; `None` if no adapter has counted anything in this spool yet.
     came: Option<Vec<TrafficView>>,
     /// Start of the counts, and their last change.
     since: Option<Timestamp>,
