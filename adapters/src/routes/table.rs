@@ -37,11 +37,11 @@ enum Origin {
 /// Outcome for events of a type.
 #[derive(Debug, PartialEq)]
 pub enum Destination<'t> {
-    /// They become processes, at least one; the first is the one that is answered.
+    /// Processes, at least one; the sender is told of the first.
     Routed(Vec<&'t Route>),
-    /// They are dropped on purpose.
+    /// No process, on purpose.
     Ignored,
-    /// No line says anything about them.
+    /// No process, because no line matches.
     Nowhere,
 }
 

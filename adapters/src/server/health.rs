@@ -72,7 +72,10 @@ fn without_route(report: &TrafficReport) -> Vec<Value> {
         types.filter_map(|(source, (kind, of_type))| Some((of_type.nowhere_last_ms?, source, kind, of_type))).collect();
     found.sort_by_key(|(last_ms, ..)| std::cmp::Reverse(*last_ms));
     let shown = found.into_iter().take(HEALTH_TYPES_MAX);
-    let row = |(last_ms, source, kind, of_type): (i64, &String, &String, &TypeTraffic)| json!({ "source": source, "type": kind, "events": of_type.nowhere, "last_ms": last_ms });
+    let row = |(last_ms, source, kind, of_type): (i64, &String, &String, &TypeTraffic)| {
+        let events = of_type.nowhere;
+        json!({ "source": source, "type": kind, "events": events, "last_ms": last_ms })
+    };
     shown.map(row).collect()
 }
 

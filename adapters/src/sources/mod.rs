@@ -1,6 +1,6 @@
 //! The sources of webhooks: a folder for each, in one list, [`ALL`].
 
-pub mod events;
+pub mod eventlog;
 pub mod github;
 pub mod hmac;
 pub mod standard;
@@ -9,7 +9,8 @@ pub mod stripe;
 use crate::Source;
 
 /// Every source, in display order.
-pub static ALL: &[&dyn Source] = &[&stripe::Stripe, &github::GitHub, &standard::Standard, &hmac::Hmac, &events::Events];
+pub static ALL: &[&dyn Source] =
+    &[&stripe::Stripe, &github::GitHub, &standard::Standard, &hmac::Hmac, &eventlog::EventLog];
 
 #[cfg(test)]
 mod tests {

@@ -130,9 +130,9 @@ async fn the_event_logs_door_takes_one_event_or_a_list_and_names_what_is_wrong()
         .unwrap();
     let token = "0123456789abcdef0123";
     let settings: [(&str, &[&str]); 3] = [
-        ("webhook.events_secrets", &[token]),
-        ("webhook.events_schemas", &[schemas.to_str().unwrap()]),
-        ("webhook.events_routes", &["user.* = people/welcome"]),
+        ("webhook.eventlog_secrets", &[token]),
+        ("webhook.eventlog_schemas", &[schemas.to_str().unwrap()]),
+        ("webhook.eventlog_routes", &["user.* = people/welcome"]),
     ];
     let webhook = start(config_with(folder.path(), &settings).unwrap(), &broker).await;
     let bearer = format!("Bearer {token}");

@@ -7,16 +7,16 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::catalogue::Catalogue;
-use super::source::EventsEndpoint;
+use super::source::EventLogEndpoint;
 use crate::{Endpoint as _, Event, Refusal};
 
 const TOKEN: &str = "a token of this test";
 
-fn endpoint(catalogue: Option<Catalogue>) -> EventsEndpoint {
-    EventsEndpoint { tokens: vec![TOKEN.replace(' ', "-").as_str().into()], catalogue }
+fn endpoint(catalogue: Option<Catalogue>) -> EventLogEndpoint {
+    EventLogEndpoint { tokens: vec![TOKEN.replace(' ', "-").as_str().into()], catalogue }
 }
 
-fn post(endpoint: &EventsEndpoint, body: &str) -> Result<Vec<Event>, Refusal> {
+fn post(endpoint: &EventLogEndpoint, body: &str) -> Result<Vec<Event>, Refusal> {
     let mut headers = HeaderMap::new();
     headers.append("authorization", format!("Bearer {}", TOKEN.replace(' ', "-")).parse().unwrap());
     endpoint.verify(&headers, body.as_bytes(), Timestamp::UNIX_EPOCH)
@@ -118,9 +118,12 @@ fn only_the_right_token_is_good() {
 
 #[test]
 fn a_short_token_and_a_bad_schema_are_named() {
-    let short = EventsEndpoint { tokens: vec!["0123456789".into()], catalogue: None };
+    let short = EventLogEndpoint { tokens: vec!["0123456789".into()], catalogue: None };
     let told = short.check().unwrap_err().to_string();
-    assert!(told.contains("`webhook.events_secrets` has an invalid entry 1") && !told.contains("0123456789"), "{told}");
+    assert!(
+        told.contains("`webhook.eventlog_secrets` has an invalid entry 1") && !told.contains("0123456789"),
+        "{told}"
+    );
     for (name, text, words) in [
         ("a.json", "{", "a.json is not JSON (line 1"),
         ("a.json", r#"{"type":"nothing"}"#, "is no JSON Schema"),

@@ -6,4 +6,4 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub use source::Events;
+pub use source::EventLog;

@@ -18,34 +18,34 @@ use crate::{Endpoint, Event, Refusal, Source, StartError, USED_BY};
 
 const HEADER: Cow<'static, str> = Cow::Borrowed("Authorization");
 const PATH: &str = "/events/log";
-const NAME: &str = "events";
+const NAME: &str = "eventlog";
 /// Characters of a token, so that nobody guesses it.
 const TOKEN_CHARS_MIN: usize = 20;
 
 const SECRETS: Setting = Setting::new(
-    "webhook.events_secrets",
+    "webhook.eventlog_secrets",
     Kind::List,
     USED_BY,
     "bearer tokens of programs that post events to /events/log, each of 20 or more characters",
 )
 .secret();
 const SCHEMAS: Setting = Setting::new(
-    "webhook.events_schemas",
+    "webhook.eventlog_schemas",
     Kind::Path,
     USED_BY,
     "folder with a JSON Schema for the data of each type, as TYPE.json; types without one are rejected then",
 );
 const ROUTES: Setting = Setting::new(
-    "webhook.events_routes",
+    "webhook.eventlog_routes",
     Kind::List,
     USED_BY,
     "where these events go, as lines of `PATTERN = EXECUTOR_TYPE/FUNCTION`",
 );
 
 /// The event log's door.
-pub struct Events;
+pub struct EventLog;
 
-impl Source for Events {
+impl Source for EventLog {
     fn name(&self) -> &'static str {
         NAME
     }
@@ -67,7 +67,7 @@ impl Source for Events {
     }
 
     fn advice(&self) -> &'static str {
-        "set APIARY_WEBHOOK_EVENTS_SECRETS to a token of your own making, such as that of `openssl rand -hex 32`"
+        "set APIARY_WEBHOOK_EVENTLOG_SECRETS to a token of your own making, such as that of `openssl rand -hex 32`"
     }
 
     fn paths(&self) -> String {
@@ -78,17 +78,17 @@ impl Source for Events {
         let read =
             |folder: PathBuf| Catalogue::read(&folder).map_err(|problem| StartError::setting(SCHEMAS.key, problem));
         let catalogue = settings.path(&SCHEMAS).map(read).transpose()?;
-        Ok(vec![Arc::new(EventsEndpoint { tokens: settings.secrets(&SECRETS), catalogue })])
+        Ok(vec![Arc::new(EventLogEndpoint { tokens: settings.secrets(&SECRETS), catalogue })])
     }
 }
 
 #[derive(Debug)]
-pub(super) struct EventsEndpoint {
+pub(super) struct EventLogEndpoint {
     pub(super) tokens: Vec<SecretString>,
     pub(super) catalogue: Option<Catalogue>,
 }
 
-impl Endpoint for EventsEndpoint {
+impl Endpoint for EventLogEndpoint {
     fn name(&self) -> &str {
         NAME
     }
