@@ -10,15 +10,12 @@ use crate::Refusal;
 const HEADER_BYTES_MAX: usize = 2048;
 
 /// Returns the only value of a header that must be there.
-pub(crate) fn header<'h>(headers: &'h HeaderMap, name: &Cow<'static, str>) -> Result<&'h str, Refusal> {
-    optional_header(headers, name)?.ok_or_else(|| Refusal::SignatureMissing(name.clone()))
+pub(crate) fn header<'h>(headers: &'h HeaderMap, name: Cow<'static, str>) -> Result<&'h str, Refusal> {
+    optional_header(headers, name.clone())?.ok_or(Refusal::SignatureMissing(name))
 }
 
 /// Returns the only value of a header; `None` if there is no such header.
-pub(crate) fn optional_header<'h>(
-    headers: &'h HeaderMap,
-    name: &Cow<'static, str>,
-) -> Result<Option<&'h str>, Refusal> {
+pub(crate) fn optional_header<'h>(headers: &'h HeaderMap, name: Cow<'static, str>) -> Result<Option<&'h str>, Refusal> {
     let malformed = |problem| Refusal::SignatureMalformed { header: name.clone(), problem };
     let mut values = headers.get_all(name.as_ref()).iter();
     let Some(value) = values.next() else { return Ok(None) };

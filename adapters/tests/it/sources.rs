@@ -1,5 +1,7 @@
 //! Each source over HTTP: a signed request becomes a process, and a stranger's does not.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what goes wrong in a helper fails the test")]
+
 use apiary_identity::{Clock as _, SystemClock};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};

@@ -105,7 +105,7 @@ impl Endpoint for EventLogEndpoint {
     }
 
     fn verify(&self, headers: &HeaderMap, body: &[u8], _: Timestamp) -> Result<Vec<Event>, Refusal> {
-        let text = header(headers, &HEADER)?;
+        let text = header(headers, HEADER)?;
         let token = match text.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
             _ => return Err(Refusal::SignatureMalformed { header: HEADER, problem: "is not `Bearer` and a token" }),

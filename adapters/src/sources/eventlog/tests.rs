@@ -48,7 +48,7 @@ fn one_event_and_a_list_are_read_each_with_its_own_bytes() {
     let one = r#" {"type":"ping", "id":"e1", "data":1.10000000000000000001, "actor":"ada"} "#;
     let found = post(&endpoint(None), one).unwrap();
     let wanted = Event { args: Some(one.trim().as_bytes().to_vec()), ..Event::new("e1", "ping") };
-    assert_eq!(found, [wanted.clone()]);
+    assert_eq!(found, std::slice::from_ref(&wanted));
     let list = format!("[{one},{{\"type\":\"pong\",\"data\":null}}]");
     let found = post(&endpoint(None), &list).unwrap();
     assert_eq!((&found[0], found[1].kind.as_str(), found.len()), (&wanted, "pong", 2));

@@ -28,9 +28,9 @@ pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Event, Refusal> {
     if form {
         return Err(odd("it is a form: set the webhook's content type at GitHub to `application/json`"));
     }
-    let id = optional_header(headers, &DELIVERY)?.filter(|id| is_id(id));
+    let id = optional_header(headers, DELIVERY)?.filter(|id| is_id(id));
     let id = id.ok_or_else(|| odd("there is no `X-GitHub-Delivery` header with an id"))?;
-    let name = optional_header(headers, &NAME)?.filter(|name| is_type(name));
+    let name = optional_header(headers, NAME)?.filter(|name| is_type(name));
     let name = name.ok_or_else(|| odd("there is no `X-GitHub-Event` header with the name of an event"))?;
     let no_object = || odd("it is not a JSON object in UTF-8, or its `action` is not a text");
     if !is_object(body) {

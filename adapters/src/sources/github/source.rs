@@ -88,7 +88,7 @@ impl Endpoint for GitHubEndpoint {
     }
 
     fn verify(&self, headers: &HeaderMap, body: &[u8], _: Timestamp) -> Result<Vec<Event>, Refusal> {
-        let text = header(headers, &HEADER)?;
+        let text = header(headers, HEADER)?;
         let problem = "is not `sha256=` and 64 hexadecimal digits";
         let malformed = Refusal::SignatureMalformed { header: HEADER, problem };
         let mut code = [0; 32];

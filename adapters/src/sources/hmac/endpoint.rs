@@ -42,12 +42,12 @@ impl Endpoint for HmacEndpoint {
     fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Vec<Event>, Refusal> {
         let definition = &self.definition;
         let malformed = |problem| Refusal::SignatureMalformed { header: definition.header.clone(), problem };
-        let text = header(headers, &definition.header)?;
+        let text = header(headers, definition.header.clone())?;
         let text =
             text.strip_prefix(definition.prefix.as_str()).ok_or(malformed("does not begin with the set prefix"))?;
         let code = definition.encoding.decode(text).filter(|code| code.len() == definition.algorithm.bytes());
         let code = code.ok_or(malformed("is not a signature of the set algorithm and encoding"))?;
-        let time = definition.time.as_ref().map(|time| header(headers, &time.header)).transpose()?;
+        let time = definition.time.as_ref().map(|time| header(headers, time.header.clone())).transpose()?;
         // An id that is signed stands in a header: the body is read only after the check.
         let id = match definition.signed.contains(&Part::Id) {
             true => definition.id.find(headers, body, &Value::Null)?.unwrap_or_default(),

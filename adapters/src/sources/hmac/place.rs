@@ -49,7 +49,7 @@ impl Place {
     /// Returns the value: a text, or a number or a boolean as JSON writes it. `None` if it is not there.
     pub(super) fn find(&self, headers: &HeaderMap, body: &[u8], json: &Value) -> Result<Option<String>, Refusal> {
         match self {
-            Self::Header(name) => Ok(optional_header(headers, name)?.map(str::to_owned)),
+            Self::Header(name) => Ok(optional_header(headers, name.clone())?.map(str::to_owned)),
             Self::Always(text) => Ok(Some(text.clone())),
             Self::Digest => Ok(Some(hex::encode(Sha256::digest(body)))),
             Self::Field(names) => {

@@ -61,8 +61,8 @@ impl Endpoint for StandardConfig {
     fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Vec<Event>, Refusal> {
         let is_svix = !headers.contains_key(HEADERS[0].as_ref()) && headers.contains_key(SVIX_HEADERS[0].as_ref());
         let [id_name, time_name, signatures_name] = if is_svix { &SVIX_HEADERS } else { &HEADERS };
-        let (id, time) = (header(headers, id_name)?, header(headers, time_name)?);
-        let signatures = header(headers, signatures_name)?;
+        let (id, time) = (header(headers, id_name.clone())?, header(headers, time_name.clone())?);
+        let signatures = header(headers, signatures_name.clone())?;
         let malformed =
             |header: &Cow<'static, str>, problem| Refusal::SignatureMalformed { header: header.clone(), problem };
         if !is_id(id) {

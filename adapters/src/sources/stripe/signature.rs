@@ -47,7 +47,7 @@ struct Header<'a> {
 
 impl<'a> Header<'a> {
     fn read(headers: &'a HeaderMap) -> Result<Self, Refusal> {
-        Self::parse(header(headers, &HEADER)?)
+        Self::parse(header(headers, HEADER)?)
     }
 
     fn parse(text: &'a str) -> Result<Self, Refusal> {

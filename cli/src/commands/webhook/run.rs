@@ -76,6 +76,7 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
             ALL.iter().map(|source| (format!("`{}`", source.secrets().key), source.advice())).unzip();
         return Err(Fault::usage(format!("{} is not set", keys.join(" or "))).hint(advice.join("; or ")).into());
     }
+    warn_of_closed(settings);
     let client = profile::client(settings)?;
     let (mut signals, mut hangups) = (Signals::listen()?, Hangups::listen()?);
     let client = Arc::new(client);
@@ -99,6 +100,20 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
         ended
     };
     daemon::serve(signals, &shutdown, service).await
+}
+
+/// Warns of sources that are set up in part: without secrets they are closed.
+fn warn_of_closed(settings: &Settings) {
+    for source in ALL.iter().filter(|source| !settings.is_set(source.secrets())) {
+        if let Some(set) = source.settings().iter().find(|setting| settings.is_set(setting)) {
+            let (setting, secrets) = (set.key, source.secrets().key);
+            tracing::warn!(
+                setting,
+                "a source of webhooks is closed, because `{secrets}` is not set: {}",
+                source.advice()
+            );
+        }
+    }
 }
 
 /// Opens every source whose secrets are set.
