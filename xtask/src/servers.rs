@@ -29,11 +29,10 @@ const CONNECT_NODE: Package = Package {
     peers: &["@connectrpc/connect@2.1.0", "@bufbuild/protobuf@2.10.0"],
 };
 
-<<<<<<< HEAD
 /// TypeScript's compiler, and Node's types, for the examples in `adapters/examples`.
 const TYPESCRIPT: Package =
     Package { folder: "typescript", name: "typescript", version: "5.9.3", peers: &["@types/node@22.20.7"] };
-=======
+
 /// Libraries of vendors that sign webhooks.
 const WEBHOOK_SIGNERS: Package = Package {
     folder: "webhook-signers",
@@ -41,7 +40,6 @@ const WEBHOOK_SIGNERS: Package = Package {
     version: "23.1.0",
     peers: &["@octokit/webhooks-methods@6.0.0", "standardwebhooks@1.1.1", "svix@2.5.0"],
 };
->>>>>>> 7ad3b70 (adapters: route events by settings; add GitHub, Standard Webhooks, HMAC)
 
 /// The requirements of tests that could be provided, and the missing ones.
 pub(crate) struct Servers {
@@ -113,15 +111,13 @@ impl Servers {
             self.present.push(format!("{} {}", CONNECT_NODE.name, CONNECT_NODE.version));
             self.variables.push(("APIARY_TEST_CONNECT_NODE", folder.into()));
         }
-<<<<<<< HEAD
         if let Some(folder) = self.note(TYPESCRIPT.name, "restart::functions", TYPESCRIPT.installed())? {
             self.present.push(format!("{} {}", TYPESCRIPT.name, TYPESCRIPT.version));
             self.variables.push(("APIARY_TEST_TYPESCRIPT", folder.into()));
-=======
+        }
         if let Some(folder) = self.note("signers of webhooks", "vendors", WEBHOOK_SIGNERS.installed())? {
             self.present.push("signers of webhooks".to_owned());
             self.variables.push(("APIARY_TEST_WEBHOOK_SIGNERS", folder.into()));
->>>>>>> 7ad3b70 (adapters: route events by settings; add GitHub, Standard Webhooks, HMAC)
         }
         if let Some(program) = self.note("buf", "clients::buf", lint_proto::buf())? {
             self.present.push("buf".to_owned());
