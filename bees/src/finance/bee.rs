@@ -13,8 +13,11 @@ use serde::{Deserialize, Serialize};
 use super::change::Change;
 use super::error::RecordError;
 use super::limits::SLOTS;
-use super::record::{Applied, Record};
+use super::reads::ReadError;
+use super::record::Applied;
 use super::settings;
+use super::stripe::ThinEvent;
+use super::writer::Writer;
 use crate::outbound::CallError as _;
 use crate::{Bee, BeeError, Build, Check, Function, Local};
 
@@ -63,7 +66,7 @@ impl Bee for Finance {
     }
 
     fn about(&self) -> &'static str {
-        "Applies Stripe events to customers and subscriptions"
+        "Applies Stripe events to customers, subscriptions and payments"
     }
 
     fn executor_type(&self) -> &'static str {
@@ -92,21 +95,27 @@ impl Bee for Finance {
 
     async fn build(&self, client: Client, settings: &Values) -> Result<Build, BeeError> {
         let record = settings::start(settings, Arc::clone(client.clock())).await?;
-        let writer = Arc::clone(&record);
+        let writer = Writer::new(Arc::clone(&record));
         let executor = self.executor(client).slots(SLOTS).handle(FUNCTION, move |work| {
-            let record = Arc::clone(&writer);
-            async move { apply(record.as_ref(), &work).await }
+            let writer = writer.clone();
+            async move { apply(&writer, &work).await }
         });
         Ok(Build { executor, close: Box::pin(async move { record.close().await }) })
     }
 }
 
-async fn apply(record: &dyn Record, work: &Work) -> Result<Receipt, Failure> {
+async fn apply(writer: &Writer, work: &Work) -> Result<Receipt, Failure> {
     // Fatal, because a retry reads the same bytes: the process fails at once, and the operator sees it among the failed
     // ones.
-    let change = Change::from_event(work.args()).map_err(Failure::fatal)?;
-    let outcome = within(work.spec().max_exec_ms, record.apply(&change)).await.map_err(|error| failure(&error))?;
-    let event = change.event;
+    let change = match Change::from_event(work.args()) {
+        Ok(change) => change,
+        Err(error) => match ThinEvent::read(work.args()) {
+            Some(thin) => of_thin_event(writer, &thin).await?,
+            None => return Err(Failure::fatal(error)),
+        },
+    };
+    let event = change.event.clone();
+    let outcome = within(work.spec().max_exec_ms, writer.apply(change)).await.map_err(|error| failure(&error))?;
     let subscription_id = event.subscription_id.as_deref().unwrap_or("-");
     tracing::info!(event_id = %event.id, event_type = %event.event_type, outcome = outcome.as_str(), subscription_id, "event applied");
     Ok(Receipt {
@@ -118,6 +127,19 @@ async fn apply(record: &dyn Record, work: &Work) -> Result<Receipt, Failure> {
         subscription_id: event.subscription_id,
         reason: event.reason,
     })
+}
+
+/// Reads the object of a thin event at Stripe.
+async fn of_thin_event(writer: &Writer, thin: &ThinEvent) -> Result<Change, Failure> {
+    let (Some(reads), Some(related)) = (writer.reads(), &thin.related_object) else {
+        return Err(Failure::fatal(thin.refusal()));
+    };
+    let account = thin.context.as_deref().unwrap_or_default();
+    match reads.object(account, thin.livemode, &related.kind, &related.id).await {
+        Ok(object) => Change::from_event(&thin.with(&object)).map_err(Failure::fatal),
+        Err(ReadError::Unavailable { what, retry_after }) => Err(failure(&RecordError::Stripe { what, retry_after })),
+        Err(error @ (ReadError::Refused(_) | ReadError::NotFound(_))) => Err(Failure::fatal(error)),
+    }
 }
 
 /// Ends a call after three quarters of `max_exec`, in time to give the work back: an attempt that reaches `max_exec`
@@ -163,6 +185,7 @@ mod tests {
     async fn a_receipt_says_what_an_event_did() {
         let folder = tempfile::tempdir().unwrap();
         let record = SqliteRecord::open(&folder.path().join("finance.db")).await.unwrap();
+        let record = Writer::new(Arc::new(record));
         let first = apply(&record, &work(EVENT)).await.unwrap();
         assert_eq!(
             serde_json::to_value(&first).unwrap(),
@@ -178,6 +201,7 @@ mod tests {
     async fn what_is_no_event_is_a_final_failure() {
         let folder = tempfile::tempdir().unwrap();
         let record = SqliteRecord::open(&folder.path().join("finance.db")).await.unwrap();
+        let record = Writer::new(Arc::new(record));
         for bytes in ["", "null", "{}", "[", r#"{"id": 7}"#] {
             let failure = apply(&record, &work(bytes)).await.unwrap_err();
             assert!(!failure.is_retryable(), "{bytes}");

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::limits::PAYLOAD_BYTES_MAX;
+use super::version;
 
 /// An event, reduced to the values that the state of record keeps. Fields are named after columns, so that the database
 /// can read the document without knowledge of Stripe.
@@ -12,14 +16,78 @@ pub struct Change {
     /// The event's own row.
     pub event: EventRow,
     /// Changes to a customer, if the event names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub customer: Option<CustomerChange>,
     /// Changes to a subscription, if the event names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub subscription: Option<SubscriptionChange>,
+    /// The row of any other object, if the event is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<ObjectChange>,
+}
+
+impl Change {
+    /// Returns true if the change writes nothing but the event's own row.
+    pub fn is_empty(&self) -> bool {
+        self.customer.is_none() && self.subscription.is_none() && self.object.is_none()
+    }
+
+    /// Returns the version of the state of the object that the event is about; empty if it writes none.
+    pub(super) fn state_version(&self) -> &str {
+        let object = self.object.as_ref().map(|object| &object.state_version);
+        let subscription = self.subscription.as_ref().map(|changed| &changed.state_version);
+        let customer = self.customer.as_ref().map(|customer| &customer.state_version);
+        let versions = [object, subscription, customer].into_iter().flatten();
+        versions.map(String::as_str).find(|version| !version.is_empty()).unwrap_or_default()
+    }
+
+    /// Returns true if both changes write the same values, whatever their events and versions.
+    pub(super) fn writes_the_same(&self, other: &Self) -> bool {
+        let values = |change: &Self| {
+            let mut change = change.clone();
+            change.for_each_version(String::clear);
+            if let Some(subscription) = &mut change.subscription {
+                subscription.customer_version.clear();
+            }
+            (change.customer, change.subscription, change.object)
+        };
+        values(self) == values(other)
+    }
+
+    /// Sets the revision of the object's state within its second, and what is known of its order.
+    pub(super) fn revise(&mut self, revision: u32, is_uncertain: bool, is_open: bool) {
+        self.for_each_version(|version| version::revise(version, revision));
+        if let Some(customer) = self.customer.as_mut().filter(|customer| !customer.state_version.is_empty()) {
+            (customer.order_uncertain, customer.order_open) = (is_uncertain, is_open);
+        }
+        if let Some(subscription) = self.subscription.as_mut().filter(|changed| !changed.state_version.is_empty()) {
+            (subscription.order_uncertain, subscription.order_open) = (is_uncertain, is_open);
+        }
+        if let Some(object) = &mut self.object {
+            (object.order_uncertain, object.order_open) = (is_uncertain, is_open);
+        }
+    }
+
+    /// Visits every version that depends on the order of events within a second.
+    fn for_each_version(&mut self, visit: impl Fn(&mut String)) {
+        if let Some(customer) = &mut self.customer {
+            visit(&mut customer.state_version);
+        }
+        if let Some(subscription) = &mut self.subscription {
+            visit(&mut subscription.state_version);
+            visit(&mut subscription.invoice_version);
+        }
+        if let Some(object) = &mut self.object {
+            visit(&mut object.state_version);
+        }
+    }
 }
 
 /// An event as recorded.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EventRow {
+    /// Connected account; empty for one's own. Part of every key.
+    pub account: String,
     /// Live or test mode; part of every key.
     pub livemode: bool,
     /// Event id, `evt_…`.
@@ -31,26 +99,41 @@ pub struct EventRow {
     pub created: Timestamp,
     /// Version of Stripe's API in which the event is written.
     pub api_version: Option<String>,
+    /// Stripe's name of the object that the event is about, such as `subscription`.
+    pub object_type: Option<String>,
+    /// Id of that object.
+    pub object_id: Option<String>,
     /// Customer of the event.
     pub customer_id: Option<String>,
     /// Subscription of the event.
     pub subscription_id: Option<String>,
-    /// Reason why the event changes no customer and no subscription.
+    /// Reason why the event changes nothing.
     pub reason: Option<String>,
-    /// The event as received; `None` above [`PAYLOAD_BYTES_MAX`](super::limits::PAYLOAD_BYTES_MAX).
-    pub payload: Option<String>,
+    /// The event as received. Stored as null above [`PAYLOAD_BYTES_MAX`].
+    #[serde(serialize_with = "bounded")]
+    pub payload: String,
+}
+
+fn bounded<S: Serializer>(payload: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    Some(payload).filter(|payload| payload.len() <= PAYLOAD_BYTES_MAX).serialize(serializer)
 }
 
 /// Changes to a customer. A register is written if its version is greater than the stored one. An empty version is
 /// never greater, so it leaves the register as it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct CustomerChange {
+    /// Connected account; empty for one's own.
+    pub account: String,
     /// Live or test mode.
     pub livemode: bool,
     /// Customer id, `cus_…`.
     pub id: String,
-    /// Version of the customer's own events; covers the five fields that follow.
+    /// Version of the customer's own events; covers the seven fields that follow.
     pub state_version: String,
+    /// True if the order of the events of this second is not certain.
+    pub order_uncertain: bool,
+    /// True if an older event could tell more of that order.
+    pub order_open: bool,
     /// E-mail address.
     pub email: Option<String>,
     /// Name.
@@ -74,6 +157,8 @@ pub struct CustomerChange {
 /// Changes to a subscription. Versions work as in [`CustomerChange`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct SubscriptionChange {
+    /// Connected account; empty for one's own.
+    pub account: String,
     /// Live or test mode.
     pub livemode: bool,
     /// Subscription id, `sub_…`.
@@ -82,11 +167,17 @@ pub struct SubscriptionChange {
     pub customer_version: String,
     /// Customer of the subscription.
     pub customer_id: Option<String>,
-    /// Version of the subscription's own events; covers [`Self::state`].
+    /// Version of the subscription's own events; covers [`Self::state`] and [`Self::items`].
     pub state_version: String,
+    /// True if the order of the events of this second is not certain.
+    pub order_uncertain: bool,
+    /// True if an older event could tell more of that order.
+    pub order_open: bool,
     /// State of the subscription in those events.
     #[serde(flatten)]
     pub state: SubscriptionState,
+    /// Items of the subscription, in Stripe's order.
+    pub items: Vec<Item>,
     /// Version of the checkout; covers the two fields that follow.
     pub checkout_version: String,
     /// Checkout session id, `cs_…`.
@@ -105,11 +196,13 @@ pub struct SubscriptionChange {
 pub struct SubscriptionState {
     /// Status in Stripe's spelling: one of the eight known ones, or a newer one.
     pub status: Option<String>,
-    /// Price of the first item, or its plan in old API versions.
+    /// Account that is the customer, in place of a customer of its own.
+    pub customer_account: Option<String>,
+    /// Price of the plan: of the first item that is not metered, or else of the first.
     pub price_id: Option<String>,
-    /// Product of the first item.
+    /// Product of the plan.
     pub product_id: Option<String>,
-    /// Quantity of the first item.
+    /// Quantity of the plan.
     pub quantity: Option<i64>,
     /// ISO 4217, lower case.
     pub currency: Option<String>,
@@ -129,6 +222,10 @@ pub struct SubscriptionState {
     pub trial_start: Option<Timestamp>,
     /// End of the trial.
     pub trial_end: Option<Timestamp>,
+    /// `void`, `keep_as_draft` or `mark_uncollectible` while invoices are not collected.
+    pub pause_collection_behavior: Option<String>,
+    /// Time at which collection begins again.
+    pub pause_collection_resumes_at: Option<Timestamp>,
     /// Metadata, in bounds.
     pub metadata: BTreeMap<String, String>,
     /// User id in the metadata.
@@ -150,4 +247,56 @@ pub struct InvoiceState {
     pub last_invoice_currency: Option<String>,
     /// Time of the outcome.
     pub last_invoice_at: Option<Timestamp>,
+}
+
+/// A stored item of a subscription.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Item {
+    /// Item id, `si_…`; `#` and the position where Stripe shows none.
+    pub id: String,
+    /// Position in Stripe's order, from 0.
+    pub position: i64,
+    /// Price id, or the plan's in old API versions.
+    pub price_id: Option<String>,
+    /// Product id.
+    pub product_id: Option<String>,
+    /// Quantity; `None` for a metered item.
+    pub quantity: Option<i64>,
+    /// True if usage is billed, not a quantity.
+    pub metered: bool,
+    /// ISO 4217, lower case.
+    pub currency: Option<String>,
+    /// Price of one unit, in the currency's smallest unit.
+    pub unit_amount: Option<i64>,
+    /// `day`, `week`, `month` or `year`.
+    pub interval: Option<String>,
+    /// Number of intervals in a period.
+    pub interval_count: Option<i64>,
+    /// Start of the current period.
+    pub current_period_start: Option<Timestamp>,
+    /// End of the current period.
+    pub current_period_end: Option<Timestamp>,
+}
+
+/// A row of a table whose objects are told by their own events alone: invoices, payments, charges, checkouts, refunds,
+/// disputes and schedules.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ObjectChange {
+    /// Table, without `stripe_`.
+    pub table: &'static str,
+    /// Connected account; empty for one's own.
+    pub account: String,
+    /// Live or test mode.
+    pub livemode: bool,
+    /// Id of the object.
+    pub id: String,
+    /// Version of the object's events; covers all fields that follow.
+    pub state_version: String,
+    /// True if the order of the events of this second is not certain.
+    pub order_uncertain: bool,
+    /// True if an older event could tell more of that order.
+    pub order_open: bool,
+    /// Values of the other columns.
+    #[serde(flatten)]
+    pub columns: Map<String, Value>,
 }

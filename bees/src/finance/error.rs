@@ -80,6 +80,20 @@ pub enum RecordError {
         /// The database's message.
         what: String,
     },
+    /// A database whose encoding cannot hold every character.
+    #[error(
+        "the database's encoding is {0}, which cannot hold every character that Stripe sends: create a database with \
+         `encoding 'UTF8' template template0`, and move the record there"
+    )]
+    Encoding(String),
+    /// A read at Stripe that failed and may succeed later.
+    #[error("the order of two events of one second must be looked up, and {what}; retrying")]
+    Stripe {
+        /// Description of the fault.
+        what: String,
+        /// Wait that Stripe asks for (`Retry-After`).
+        retry_after: Option<Duration>,
+    },
     /// An answer in an unknown form.
     #[error(
         "the state of record gave an unexpected answer: {0}; check SUPABASE_URL, and that deploy/supabase/migrations \
@@ -103,6 +117,8 @@ impl RecordError {
             Self::Conflict { .. } | Self::Refused { .. } => Fault::Document,
             Self::Contended { .. } => Fault::Again,
             Self::Unavailable { .. }
+            | Self::Encoding(_)
+            | Self::Stripe { .. }
             | Self::KeyRefused { .. }
             | Self::Forbidden { .. }
             | Self::NotInstalled { .. }
@@ -125,6 +141,8 @@ impl RecordError {
             Self::Dropped { .. } => "record-dropped",
             Self::Conflict { .. } => "record-conflict",
             Self::Refused { .. } => "record-refused",
+            Self::Encoding(_) => "record-encoding",
+            Self::Stripe { .. } => "stripe-unavailable",
             Self::Answer(_) => "record-answer",
             Self::Setting(_) => "record-setting",
         }
@@ -138,9 +156,10 @@ impl RecordError {
 impl CallError for RecordError {
     fn severity(&self) -> Severity {
         match self {
-            Self::Unavailable { .. } => Severity::Down,
+            Self::Unavailable { .. } | Self::Stripe { .. } => Severity::Down,
             Self::Contended { .. } => Severity::Busy,
             Self::KeyRefused { .. }
+            | Self::Encoding(_)
             | Self::Forbidden { .. }
             | Self::NotInstalled { .. }
             | Self::Damaged { .. }
@@ -153,7 +172,7 @@ impl CallError for RecordError {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Unavailable { retry_after, .. } => *retry_after,
+            Self::Unavailable { retry_after, .. } | Self::Stripe { retry_after, .. } => *retry_after,
             _ => None,
         }
     }

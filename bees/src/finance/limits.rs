@@ -29,7 +29,15 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Connections to a Postgres: one for each event applied at the same time.
 pub const POSTGRES_CONNECTIONS_MAX: u32 = 8;
-/// Events that a bee applies at the same time.
-pub const SLOTS: usize = 8;
+/// Events that a bee applies at the same time; they go to the state of record together.
+pub const SLOTS: usize = 64;
+/// Events of one call that writes.
+pub const BATCH_EVENTS_MAX: usize = 256;
+/// Bytes of the events of one call that writes; a larger event goes alone.
+pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
+/// Events of one object and second whose order is decided; of more, the newest state is read at Stripe, or guessed.
+pub const CONTENDERS_MAX: usize = 10;
+/// Attempts to decide an order while other bees write the same object.
+pub const TIES_MAX: usize = 32;
 /// Longest accepted `Retry-After`; a longer one is shortened.
 pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);

@@ -10,7 +10,7 @@ pub struct Migration {
 }
 
 /// All migrations, in order.
-pub const MIGRATIONS: [Migration; 2] = [
+pub const MIGRATIONS: [Migration; 6] = [
     Migration {
         name: "20261121000000_stripe_tables.sql",
         sql: include_str!("../../../deploy/supabase/migrations/20261121000000_stripe_tables.sql"),
@@ -18,6 +18,22 @@ pub const MIGRATIONS: [Migration; 2] = [
     Migration {
         name: "20261121000100_apply_stripe_event.sql",
         sql: include_str!("../../../deploy/supabase/migrations/20261121000100_apply_stripe_event.sql"),
+    },
+    Migration {
+        name: "20261201000000_stripe_as_it_is.sql",
+        sql: include_str!("../../../deploy/supabase/migrations/20261201000000_stripe_as_it_is.sql"),
+    },
+    Migration {
+        name: "20261201000100_stripe_rows.sql",
+        sql: include_str!("../../../deploy/supabase/migrations/20261201000100_stripe_rows.sql"),
+    },
+    Migration {
+        name: "20261201000200_apply_stripe_events.sql",
+        sql: include_str!("../../../deploy/supabase/migrations/20261201000200_apply_stripe_events.sql"),
+    },
+    Migration {
+        name: "20261201000300_subscription_access.sql",
+        sql: include_str!("../../../deploy/supabase/migrations/20261201000300_subscription_access.sql"),
     },
 ];
 

@@ -8,17 +8,18 @@ use super::change::Change;
 use super::error::RecordError;
 use super::limits::PAGE_MAX;
 
-/// A store of customers and subscriptions.
+/// A store of customers, subscriptions and payments.
 #[async_trait]
 pub trait Record: Send + Sync + 'static {
-    /// Applies one event, wholly or not at all. Safe to repeat: after a lost answer, call again.
+    /// Applies events in one transaction, each wholly or not at all. Returns an answer for each, in order. Safe to repeat:
+    /// after a lost answer, call again.
     ///
     /// # Errors
     ///
-    /// [`RecordError::is_retryable`] returns true if another attempt can succeed.
-    async fn apply(&self, change: &Change) -> Result<Applied, RecordError>;
+    /// An error that concerns every event; [`RecordError::is_retryable`] returns true if another attempt can succeed.
+    async fn apply(&self, changes: &[&Change]) -> Result<Vec<Answer>, RecordError>;
 
-    /// Returns one page of subscriptions, ordered by id.
+    /// Returns one page of subscriptions, ordered by account and id.
     ///
     /// # Errors
     ///
@@ -30,10 +31,39 @@ pub trait Record: Send + Sync + 'static {
     /// # Errors
     ///
     /// The missing part, with advice.
-    async fn check(&self) -> Result<(), RecordError>;
+    async fn check(&self) -> Result<Readiness, RecordError>;
 
     /// Closes connections and files. No call may follow.
     async fn close(&self) {}
+}
+
+/// Answer to one event.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// Recorded.
+    Done(Applied),
+    /// Not recorded: other events of its object bear the same second.
+    Tie(Tie),
+    /// Not recorded: the database refuses this event, whatever happens to others.
+    Refused(RecordError),
+}
+
+/// Events among which the order must be decided.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Tie {
+    /// Version of the stored state.
+    pub version: String,
+    /// Recorded events of the object, as received: those of the stored state's second, and of the last second before.
+    pub events: Vec<String>,
+}
+
+/// State of a record that accepts events.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Readiness {
+    /// Encoding of the database, such as `UTF8`.
+    pub encoding: String,
+    /// Number of objects whose last events bear one second, in an order that is not certain.
+    pub uncertain: u64,
 }
 
 /// Outcome of applying an event.
@@ -44,7 +74,7 @@ pub enum Applied {
     Applied,
     /// Recorded without a change: every stored register is newer.
     Superseded,
-    /// Recorded without a change: the event names no customer and no subscription.
+    /// Recorded without a change: the event says nothing that is kept.
     Ignored,
     /// The same event was recorded before.
     Duplicate,
@@ -65,6 +95,8 @@ impl Applied {
 /// A selection of subscriptions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubscriptionQuery {
+    /// Only subscriptions of this connected account; empty for one's own.
+    pub account: Option<String>,
     /// True for live mode, false for test mode.
     pub livemode: bool,
     /// Only subscriptions of this customer.
@@ -78,7 +110,7 @@ pub struct SubscriptionQuery {
 impl SubscriptionQuery {
     /// Selects the first page of all subscriptions of a mode.
     pub fn all(livemode: bool) -> Self {
-        Self { livemode, customer_id: None, after_id: None, limit: PAGE_MAX }
+        Self { account: None, livemode, customer_id: None, after_id: None, limit: PAGE_MAX }
     }
 
     pub(super) fn limit(&self) -> u32 {
@@ -89,6 +121,8 @@ impl SubscriptionQuery {
 /// A subscription as stored. Every field but the key is `None` until an event sets it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subscription {
+    /// Connected account; empty for one's own.
+    pub account: String,
     /// Live or test mode.
     pub livemode: bool,
     /// Subscription id, `sub_…`.
@@ -99,11 +133,11 @@ pub struct Subscription {
     pub user_id: Option<String>,
     /// Status in Stripe's spelling; treat an unknown one as not active.
     pub status: Option<String>,
-    /// Price of the first item.
+    /// Price of the plan: of the first item that is not metered, or else of the first.
     pub price_id: Option<String>,
-    /// Product of the first item.
+    /// Product of the plan.
     pub product_id: Option<String>,
-    /// Quantity of the first item.
+    /// Quantity of the plan.
     pub quantity: Option<i64>,
     /// ISO 4217, lower case.
     pub currency: Option<String>,
@@ -123,6 +157,12 @@ pub struct Subscription {
     pub trial_start: Option<Timestamp>,
     /// End of the trial.
     pub trial_end: Option<Timestamp>,
+    /// `void`, `keep_as_draft` or `mark_uncollectible` while invoices are not collected.
+    pub pause_collection_behavior: Option<String>,
+    /// Time at which collection begins again.
+    pub pause_collection_resumes_at: Option<Timestamp>,
+    /// True if the last events bear one second, in an order that is not certain.
+    pub order_uncertain: bool,
     /// Metadata, in bounds.
     pub metadata: serde_json::Value,
     /// Checkout session id, `cs_…`.

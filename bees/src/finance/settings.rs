@@ -44,7 +44,7 @@ const STRIPE_SECRET_KEY: Setting = Setting::new(
     "finance.stripe_secret_key",
     Kind::Text,
     USED_BY,
-    "Stripe's API key; no part reads it yet, events carry all that is needed",
+    "Stripe's API key, to read what events alone do not tell",
 )
 .secret()
 .also(&["STRIPE_SECRET_KEY"]);
@@ -97,7 +97,12 @@ pub(super) async fn start(settings: &Values, clock: Arc<dyn Clock>) -> Result<Ar
     }
     let record = open(settings, clock).await?;
     match record.check().await {
-        Ok(()) => Ok(record),
+        Ok(readiness) => {
+            if let Some(words) = uncertain(readiness.uncertain) {
+                tracing::warn!(objects = readiness.uncertain, "{words}");
+            }
+            Ok(record)
+        }
         // The bee waits for what comes back by itself; its work is retried until then.
         Err(error) if error.is_retryable() => {
             tracing::warn!(%error, "the state of record is not available yet");
@@ -122,8 +127,22 @@ pub(super) async fn check(settings: &Values, clock: Arc<dyn Clock>) -> Result<Ch
     let record = open(settings, clock).await?;
     let checked = record.check().await;
     record.close().await;
-    checked.map_err(|error| failed(error.to_string(), error))?;
-    Ok(Check::Good(format!("the state of record accepts events: {}", place(settings))))
+    let readiness = checked.map_err(|error| failed(error.to_string(), error))?;
+    let accepts = format!("the state of record accepts events: {}", place(settings));
+    Ok(Check::Good(match uncertain(readiness.uncertain) {
+        Some(words) => format!("{accepts}; {words}"),
+        None => accepts,
+    }))
+}
+
+/// Returns the advice for objects whose state is a guess; `None` if there are none.
+fn uncertain(objects: u64) -> Option<String> {
+    (objects > 0).then(|| {
+        format!(
+            "{objects} objects have events that bear one second and whose order is not certain (`order_uncertain` in the \
+             tables): set `finance.stripe_secret_key`, so that such objects are read at Stripe"
+        )
+    })
 }
 
 /// Returns the file, where the state of record is one.

@@ -3,15 +3,11 @@
 use apiary_bees::finance::Change;
 use serde_json::{Value, json};
 
+use crate::harness::cases::case;
 use crate::harness::event::{T0, event};
 
 fn fixture(name: &str) -> Value {
-    let folder =
-        std::env::var("APIARY_CASES").unwrap_or_else(|_| panic!("APIARY_CASES is not set: run `cargo xtask test`"));
-    let path = std::path::Path::new(&folder).join("stripe/fixtures3.json");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let fixtures: Value = serde_json::from_str(&text).unwrap();
-    fixtures["resources"][name].clone()
+    case("stripe/fixtures3.json")["resources"][name].clone()
 }
 
 fn change(event_type: &str, object: &Value) -> Change {
@@ -73,7 +69,9 @@ fn every_type_of_event_that_is_handled_reads_with_stripes_object() {
 #[test]
 fn stripes_checkout_reads_in_payment_mode_and_in_subscription_mode() {
     let mut session = fixture("checkout.session");
-    assert!(change("checkout.session.completed", &session).subscription.is_none());
+    let change_of_payment = change("checkout.session.completed", &session);
+    assert!(change_of_payment.subscription.is_none());
+    assert_eq!(change_of_payment.object.unwrap().columns["payment_id"], "pi_1PgafyB7WZ01zgkWSjxsAJo3");
     session["mode"] = json!("subscription");
     session["subscription"] = json!("sub_1");
     session["customer"] = json!("cus_1");

@@ -2,12 +2,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail by panicking, as its assertions do")]
 
+mod batch;
 mod cases;
 mod harness;
 mod history;
 mod hostile;
 mod lifecycle;
+mod objects;
 mod order;
 mod postgres;
+mod reads;
 mod rest;
 mod restart;
+mod same_second;

@@ -9,11 +9,11 @@ use apiary_identity::SystemClock;
 use secrecy::SecretString;
 
 use crate::harness::database::QUICK;
-use crate::harness::event::{T0, event, subscription};
+use crate::harness::event::{One as _, T0, event, subscription};
 use crate::harness::scripted::{Answer, Scripted};
 
 const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoic2VydmljZV9yb2xlIn0.c2lnbmF0dXJl";
-const APPLIED: Answer = Answer::Http("200 OK", r#"{"outcome":"applied"}"#);
+const APPLIED: Answer = Answer::Http("200 OK", r#"[{"outcome":"applied"}]"#);
 
 fn change() -> Change {
     let object = subscription("sub_1", "cus_1", "active", T0);
@@ -27,22 +27,22 @@ fn record(server: &Scripted, key: &str, retries: Retries) -> PostgrestRecord {
 /// Applies an event against these answers; returns the outcome and the number of calls.
 async fn applied(answers: impl IntoIterator<Item = Answer>) -> (Result<Applied, RecordError>, usize) {
     let server = Scripted::new(answers).await;
-    let outcome = record(&server, JWT, QUICK).apply(&change()).await;
+    let outcome = record(&server, JWT, QUICK).one(&change()).await;
     (outcome, server.requests().len())
 }
 
 #[tokio::test]
 async fn the_function_is_called_with_the_key_and_the_change() {
     let server = Scripted::new([APPLIED]).await;
-    assert_eq!(record(&server, JWT, QUICK).apply(&change()).await.unwrap(), Applied::Applied);
+    assert_eq!(record(&server, JWT, QUICK).one(&change()).await.unwrap(), Applied::Applied);
     let [request] = &server.requests()[..] else { panic!("one request") };
-    assert!(request.starts_with("POST /rest/v1/rpc/apply_stripe_event HTTP/1.1\r\n"), "{request}");
+    assert!(request.starts_with("POST /rest/v1/rpc/apply_stripe_events HTTP/1.1\r\n"), "{request}");
     assert!(request.contains(&format!("apikey: {JWT}\r\n")), "{request}");
     assert!(request.contains(&format!("authorization: Bearer {JWT}\r\n")), "{request}");
     let body: serde_json::Value = serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap();
-    let document: serde_json::Value = serde_json::from_str(body["change"].as_str().unwrap()).unwrap();
-    assert_eq!(document["event"]["id"], "evt_1");
-    assert_eq!(document["subscription"]["status"], "active");
+    let document: serde_json::Value = serde_json::from_str(body["changes"].as_str().unwrap()).unwrap();
+    assert_eq!(document[0]["event"]["id"], "evt_1");
+    assert_eq!(document[0]["subscription"]["status"], "active");
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn after_five_failures_in_a_row_calls_wait_and_the_first_success_releases_
     let mut events = tokio::task::JoinSet::new();
     for _ in 0..8 {
         let record = Arc::clone(&record);
-        events.spawn(async move { record.apply(&change()).await.unwrap() });
+        events.spawn(async move { record.one(&change()).await.unwrap() });
     }
     let start = std::time::Instant::now();
     assert_eq!(events.join_all().await, [Applied::Applied; 8]);

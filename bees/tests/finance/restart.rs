@@ -5,7 +5,7 @@ use apiary_executor_sdk::Fault;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection as _, raw_sql};
 
-use crate::harness::event::{T0, apply, event, subscription};
+use crate::harness::event::{One as _, T0, apply, event, subscription};
 use crate::harness::file::File;
 
 fn active(id: &str, sub: &str) -> Vec<u8> {
@@ -28,12 +28,12 @@ async fn a_write_that_changes_nothing_is_noticed_and_the_whole_event_is_undone()
     let meddling = "create trigger meddling before update on stripe_subscriptions begin select raise(ignore); end";
     raw_sql(meddling).execute(&mut file.connect().await).await.unwrap();
     let change = Change::from_event(&active("evt_1", "sub_1")).unwrap();
-    let error = file.record.apply(&change).await.unwrap_err();
+    let error = file.record.one(&change).await.unwrap_err();
     assert!(matches!(error, RecordError::Dropped { .. }), "{error}");
     assert!(!error.is_retryable());
 
     raw_sql("drop trigger meddling").execute(&mut file.connect().await).await.unwrap();
-    assert_eq!(file.record.apply(&change).await.unwrap(), Applied::Applied, "nothing of it had stayed behind");
+    assert_eq!(file.record.one(&change).await.unwrap(), Applied::Applied, "nothing of it had stayed behind");
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn a_file_that_is_no_database_is_refused_by_name() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn eight_at_once_apply_every_event_once() {
     let file = File::new().await;
-    let record = std::sync::Arc::new(file.record);
+    let record = std::sync::Arc::clone(&file.record);
     let mut tasks = tokio::task::JoinSet::new();
     for worker in 0..8 {
         let record = std::sync::Arc::clone(&record);
@@ -67,7 +67,7 @@ async fn eight_at_once_apply_every_event_once() {
             let mut applied = 0;
             for n in 0..10 {
                 let n = (n + worker) % 10;
-                let outcome = apply(record.as_ref(), &active(&format!("evt_{n}"), &format!("sub_{n}"))).await;
+                let outcome = apply(&record, &active(&format!("evt_{n}"), &format!("sub_{n}"))).await;
                 applied += usize::from(outcome != Applied::Duplicate);
             }
             applied
@@ -109,11 +109,11 @@ async fn another_programs_database_is_refused_and_left_as_it_is() {
 async fn a_damaged_file_is_called_so_and_no_event_is_given_up_for_it() {
     let file = File::new().await;
     let mut other = file.connect().await;
-    raw_sql("drop table stripe_subscriptions").execute(&mut other).await.unwrap();
+    raw_sql("drop table stripe_subscription_items; drop table stripe_subscriptions").execute(&mut other).await.unwrap();
     // Dropped, it would close some time, and put the file's pages back then.
     other.close().await.unwrap();
     let change = Change::from_event(&active("evt_1", "sub_1")).unwrap();
-    let error = file.record.apply(&change).await.unwrap_err();
+    let error = file.record.one(&change).await.unwrap_err();
     assert!(matches!(error, RecordError::Damaged { .. }), "{error}");
     assert_ne!(error.fault(), Fault::Document);
 

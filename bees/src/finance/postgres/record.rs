@@ -12,7 +12,7 @@ use super::super::change::Change;
 use super::super::error::RecordError;
 use super::super::limits::{CONNECT_TIMEOUT, POSTGRES_CONNECTIONS_MAX, READ_TIMEOUT, WRITE_TIMEOUT};
 use super::super::migrations::MIGRATIONS;
-use super::super::record::{Applied, Record, Subscription, SubscriptionQuery};
+use super::super::record::{Answer, Readiness, Record, Subscription, SubscriptionQuery};
 use super::error;
 use crate::outbound::{Outbound, Retries};
 
@@ -59,6 +59,8 @@ impl PostgresRecord {
     ///
     /// The error of the database.
     pub async fn migrate(&self) -> Result<(), RecordError> {
+        // Asked first, because the scripts' own comments do not fit into every encoding.
+        answer::encoding(&self.encoding().await?)?;
         let mut session = self.pool.session().await.map_err(error::of)?;
         session.begin().await.map_err(error::of)?;
         // The lock makes concurrent runs wait for each other: two of them would create the same table.
@@ -67,6 +69,18 @@ impl PostgresRecord {
             session.script(migration.sql).await.map_err(error::of)?;
         }
         session.commit().await.map_err(error::of)
+    }
+
+    async fn encoding(&self) -> Result<String, RecordError> {
+        self.outbound
+            .call(|| async {
+                let call = async {
+                    let row = self.pool.session().await?.row(query(include_str!("encoding.sql"))).await?;
+                    row.ok_or(sqlx::Error::RowNotFound)?.try_get(0)
+                };
+                within(READ_TIMEOUT, call).await
+            })
+            .await
     }
 
     async fn call_function(&self, document: &str) -> Result<String, RecordError> {
@@ -84,9 +98,9 @@ impl PostgresRecord {
 
 #[async_trait]
 impl Record for PostgresRecord {
-    async fn apply(&self, change: &Change) -> Result<Applied, RecordError> {
-        let document = answer::document(change)?;
-        answer::applied(self.call_function(&document).await?.as_bytes())
+    async fn apply(&self, changes: &[&Change]) -> Result<Vec<Answer>, RecordError> {
+        let document = answer::document(changes)?;
+        answer::answers(self.call_function(&document).await?.as_bytes(), changes.len())
     }
 
     async fn subscriptions(&self, which: &SubscriptionQuery) -> Result<Vec<Subscription>, RecordError> {
@@ -95,6 +109,7 @@ impl Record for PostgresRecord {
             .call(|| async {
                 let select = query(include_str!("subscriptions.sql"))
                     .bind(which.livemode)
+                    .bind(which.account.as_deref())
                     .bind(which.customer_id.as_deref())
                     .bind(which.after_id.as_deref())
                     .bind(i64::from(which.limit()));
@@ -108,8 +123,9 @@ impl Record for PostgresRecord {
         rows.iter().map(|row| answer::subscription(row)).collect()
     }
 
-    async fn check(&self) -> Result<(), RecordError> {
-        answer::ready(self.call_function(answer::NO_EVENT).await?.as_bytes())
+    async fn check(&self) -> Result<Readiness, RecordError> {
+        answer::encoding(&self.encoding().await?)?;
+        answer::ready(self.call_function(answer::NO_EVENTS).await?.as_bytes())
     }
 
     async fn close(&self) {

@@ -10,14 +10,14 @@ use serde_json::json;
 use super::super::answer;
 use super::super::change::Change;
 use super::super::error::RecordError;
-use super::super::record::{Applied, Record, Subscription, SubscriptionQuery};
+use super::super::record::{Answer, Readiness, Record, Subscription, SubscriptionQuery};
 use super::client::PostgrestClient;
 use crate::outbound::{Outbound, Retries};
 
 /// Columns of [`Subscription`].
-const COLUMNS: &str = "livemode,id,customer_id,user_id,status,price_id,product_id,quantity,currency,\
+const COLUMNS: &str = "account,livemode,id,customer_id,user_id,status,price_id,product_id,quantity,currency,\
     current_period_start,current_period_end,cancel_at_period_end,cancel_at,canceled_at,ended_at,trial_start,\
-    trial_end,metadata,checkout_session_id,last_invoice_id,last_invoice_outcome,last_invoice_amount_due,\
+    trial_end,pause_collection_behavior,pause_collection_resumes_at,order_uncertain,metadata,checkout_session_id,last_invoice_id,last_invoice_outcome,last_invoice_amount_due,\
     last_invoice_amount_paid,last_invoice_currency,last_invoice_at";
 
 /// Customers and subscriptions in a Supabase project.
@@ -52,31 +52,32 @@ impl PostgrestRecord {
     }
 
     async fn call_function(&self, document: &str) -> Result<Vec<u8>, RecordError> {
-        let arguments = json!({ "change": document });
-        self.outbound.call(|| self.client.rpc("apply_stripe_event", &arguments)).await
+        let arguments = json!({ "changes": document });
+        self.outbound.call(|| self.client.rpc("apply_stripe_events", &arguments)).await
     }
 }
 
 #[async_trait]
 impl Record for PostgrestRecord {
-    async fn apply(&self, change: &Change) -> Result<Applied, RecordError> {
-        answer::applied(&self.call_function(&answer::document(change)?).await?)
+    async fn apply(&self, changes: &[&Change]) -> Result<Vec<Answer>, RecordError> {
+        answer::answers(&self.call_function(&answer::document(changes)?).await?, changes.len())
     }
 
     async fn subscriptions(&self, query: &SubscriptionQuery) -> Result<Vec<Subscription>, RecordError> {
         let mut filters = vec![
             ("select", COLUMNS.to_owned()),
             ("livemode", format!("is.{}", query.livemode)),
-            ("order", "id.asc".to_owned()),
+            ("order", "id.asc,account.asc".to_owned()),
             ("limit", query.limit().to_string()),
         ];
+        filters.extend(query.account.iter().map(|account| ("account", format!("eq.{account}"))));
         filters.extend(query.customer_id.iter().map(|id| ("customer_id", format!("eq.{id}"))));
         filters.extend(query.after_id.iter().map(|id| ("id", format!("gt.{id}"))));
         let rows = self.outbound.call(|| self.client.select("stripe_subscriptions", &filters)).await?;
         answer::subscriptions(&rows)
     }
 
-    async fn check(&self) -> Result<(), RecordError> {
-        answer::ready(&self.call_function(answer::NO_EVENT).await?)
+    async fn check(&self) -> Result<Readiness, RecordError> {
+        answer::ready(&self.call_function(answer::NO_EVENTS).await?)
     }
 }

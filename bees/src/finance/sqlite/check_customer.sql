@@ -2,6 +2,5 @@
 -- reason than that newer is stored, is found here.
 select count(*)
 from stripe_customers
-where livemode = ?1 ->> '$.customer.livemode' and id = ?1 ->> '$.customer.id'
-  and state_version >= ?1 ->> '$.customer.state_version'
+where account = ?1 ->> '$.customer.account' and livemode = ?1 ->> '$.customer.livemode' and id = ?1 ->> '$.customer.id'
   and checkout_version >= ?1 ->> '$.customer.checkout_version'

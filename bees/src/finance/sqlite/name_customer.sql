@@ -1,4 +1,4 @@
--- Makes sure that there is a row for the customer.
-insert into stripe_customers (livemode, id)
-values (?1 ->> '$.customer.livemode', ?1 ->> '$.customer.id')
-on conflict (livemode, id) do nothing
+-- Makes sure that there is a row for the customer. ?1: the change.
+insert into stripe_customers (account, livemode, id)
+values (?1 ->> '$.customer.account', ?1 ->> '$.customer.livemode', ?1 ->> '$.customer.id')
+on conflict (account, livemode, id) do nothing

@@ -3,15 +3,18 @@
 use std::path::Path;
 
 use apiary_database::{SqliteTransaction, SqliteWriter};
+use apiary_executor_sdk::Fault;
 use async_trait::async_trait;
+use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Row as _, query};
 
 use super::super::answer;
-use super::super::change::Change;
+use super::super::change::{Change, ObjectChange};
 use super::super::error::RecordError;
 use super::super::limits::READ_TIMEOUT;
-use super::super::record::{Applied, Record, Subscription, SubscriptionQuery};
+use super::super::record::{Answer, Applied, Readiness, Record, Subscription, SubscriptionQuery, Tie};
+use super::super::version;
 use super::{error, schema};
 
 /// Customers and subscriptions in a SQLite file.
@@ -20,34 +23,54 @@ pub struct SqliteRecord {
     writer: SqliteWriter,
 }
 
-/// Statements for one row: a write for each register, and the check that the row exists.
+/// Statements for one row of customers or subscriptions.
 struct Row {
-    writes: &'static [&'static str],
-    check: &'static str,
+    /// Part of the change.
+    part: &'static str,
     table: &'static str,
+    name: &'static str,
+    write_state: &'static str,
+    /// Writes of the other registers.
+    writes: &'static [&'static str],
+    /// Writes of what any event may mention; they do not count as changes.
+    mentions: &'static [&'static str],
+    stored: &'static str,
+    /// Counts the row if no other register is older than the change's.
+    check: &'static str,
 }
 
 const CUSTOMER: Row = Row {
-    writes: &[
-        include_str!("name_customer.sql"),
-        include_str!("write_customer_state.sql"),
-        include_str!("write_customer_checkout.sql"),
-    ],
-    check: include_str!("check_customer.sql"),
+    part: "customer",
     table: "stripe_customers",
+    name: include_str!("name_customer.sql"),
+    write_state: include_str!("write_customer_state.sql"),
+    writes: &[include_str!("write_customer_checkout.sql")],
+    mentions: &[],
+    stored: include_str!("stored_customer.sql"),
+    check: include_str!("check_customer.sql"),
 };
 
 const SUBSCRIPTION: Row = Row {
-    writes: &[
-        include_str!("name_subscription.sql"),
-        include_str!("write_subscription_customer.sql"),
-        include_str!("write_subscription_state.sql"),
-        include_str!("write_subscription_checkout.sql"),
-        include_str!("write_subscription_invoice.sql"),
-    ],
-    check: include_str!("check_subscription.sql"),
+    part: "subscription",
     table: "stripe_subscriptions",
+    name: include_str!("name_subscription.sql"),
+    write_state: include_str!("write_subscription_state.sql"),
+    writes: &[include_str!("write_subscription_checkout.sql"), include_str!("write_subscription_invoice.sql")],
+    mentions: &[include_str!("write_subscription_customer.sql")],
+    stored: include_str!("stored_subscription.sql"),
+    check: include_str!("check_subscription.sql"),
 };
+
+/// Writes of the objects that are told by their own events alone, by table.
+const OBJECTS: [(&str, &str); 7] = [
+    ("charges", include_str!("write_charges.sql")),
+    ("checkouts", include_str!("write_checkouts.sql")),
+    ("disputes", include_str!("write_disputes.sql")),
+    ("invoices", include_str!("write_invoices.sql")),
+    ("payments", include_str!("write_payments.sql")),
+    ("refunds", include_str!("write_refunds.sql")),
+    ("schedules", include_str!("write_schedules.sql")),
+];
 
 impl SqliteRecord {
     /// Opens the file, creates it if missing (readable by its owner only), and migrates it to this version's schema.
@@ -80,17 +103,17 @@ impl SqliteRecord {
 
 #[async_trait]
 impl Record for SqliteRecord {
-    async fn apply(&self, change: &Change) -> Result<Applied, RecordError> {
-        let document = answer::document(change)?;
-        let mut transaction = self.writer.begin().await.map_err(error::of)?;
-        let applied = merge(&mut transaction, change, &document).await?;
-        transaction.commit().await.map_err(error::of)?;
-        Ok(applied)
+    async fn apply(&self, changes: &[&Change]) -> Result<Vec<Answer>, RecordError> {
+        match self.apply_together(changes).await {
+            Err(error) if changes.len() > 1 && is_of_one_event(&error) => self.apply_apart(changes).await,
+            answers => answers,
+        }
     }
 
     async fn subscriptions(&self, which: &SubscriptionQuery) -> Result<Vec<Subscription>, RecordError> {
         let select = query(include_str!("subscriptions.sql"))
             .bind(which.livemode)
+            .bind(which.account.as_deref())
             .bind(which.customer_id.as_deref())
             .bind(which.after_id.as_deref())
             .bind(i64::from(which.limit()));
@@ -98,14 +121,47 @@ impl Record for SqliteRecord {
         rows.iter().map(|row| answer::subscription(row.try_get(0).map_err(error::of)?)).collect()
     }
 
-    async fn check(&self) -> Result<(), RecordError> {
-        self.subscriptions(&SubscriptionQuery { limit: 1, ..SubscriptionQuery::all(true) }).await.map(drop)
+    async fn check(&self) -> Result<Readiness, RecordError> {
+        let mut transaction = self.writer.begin().await.map_err(error::of)?;
+        let row = transaction.row(query(include_str!("count_uncertain.sql"))).await.map_err(error::of)?;
+        let uncertain: i64 = row.map_or(Ok(0), |row| row.try_get(0)).map_err(error::of)?;
+        Ok(Readiness { encoding: "UTF8".to_owned(), uncertain: u64::try_from(uncertain).unwrap_or(0) })
     }
 
     /// Checkpoints the write-ahead log, so that the one file holds everything.
     async fn close(&self) {
         self.writer.close().await;
     }
+}
+
+impl SqliteRecord {
+    async fn apply_together(&self, changes: &[&Change]) -> Result<Vec<Answer>, RecordError> {
+        let mut transaction = self.writer.begin().await.map_err(error::of)?;
+        let mut answers = Vec::with_capacity(changes.len());
+        for change in changes {
+            answers.push(merge(&mut transaction, change).await?);
+        }
+        transaction.commit().await.map_err(error::of)?;
+        Ok(answers)
+    }
+
+    /// Applies each event in a transaction of its own, so that one that is refused holds up no other.
+    async fn apply_apart(&self, changes: &[&Change]) -> Result<Vec<Answer>, RecordError> {
+        let mut answers = Vec::with_capacity(changes.len());
+        for change in changes {
+            match self.apply_together(&[*change]).await {
+                Ok(answer) => answers.extend(answer),
+                Err(error) if is_of_one_event(&error) => answers.push(Answer::Refused(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(answers)
+    }
+}
+
+/// Returns true for an error that another event may not have.
+fn is_of_one_event(error: &RecordError) -> bool {
+    error.fault() == Fault::Document || matches!(error, RecordError::Dropped { .. })
 }
 
 /// Creates the file, if missing, for its owner only: it holds names and e-mail addresses. SQLite gives the files beside
@@ -115,50 +171,126 @@ async fn make_private(path: &Path) -> Result<(), RecordError> {
     made.map(drop).map_err(|error| RecordError::Setting(format!("cannot open {}: {error}", path.display())))
 }
 
-/// Applies a change with the steps of the Postgres function `apply_stripe_event`, one statement each.
-async fn merge(transaction: &mut SqliteTransaction, change: &Change, document: &str) -> Result<Applied, RecordError> {
-    // Inserted first: no row means that an event with this id was recorded before, in a transaction that committed
-    // wholly.
-    if execute(transaction, include_str!("record_event.sql"), document).await? == 0 {
-        return Ok(Applied::Duplicate);
+/// Applies a change with the steps of the Postgres function `apply_stripe_events`, one statement each.
+async fn merge(transaction: &mut SqliteTransaction, change: &Change) -> Result<Answer, RecordError> {
+    let document = answer::one(change)?;
+    if count(transaction, include_str!("find_event.sql"), &document).await? > 0 {
+        return Ok(Answer::Done(Applied::Duplicate));
     }
-    let mut rows_changed = 0;
-    if change.customer.is_some() {
-        rows_changed += write(transaction, &CUSTOMER, document).await?;
+    let mut merge = Merge { transaction, change, document, rows_changed: 0, tie: None };
+    if let Some(customer) = &change.customer {
+        merge.row(&CUSTOMER, &customer.state_version).await?;
     }
-    if change.subscription.is_some() {
-        rows_changed += write(transaction, &SUBSCRIPTION, document).await?;
+    if let Some(subscription) = &change.subscription
+        && merge.row(&SUBSCRIPTION, &subscription.state_version).await?
+    {
+        merge.run(include_str!("delete_items.sql")).await?;
+        merge.run(include_str!("write_items.sql")).await?;
     }
-    let (applied, word) = match (&change.customer, &change.subscription) {
-        (None, None) => return Ok(Applied::Ignored),
-        _ if rows_changed > 0 => (Applied::Applied, "applied"),
-        _ => (Applied::Superseded, "superseded"),
-    };
-    let outcome = query(include_str!("record_outcome.sql")).bind(document).bind(word);
-    transaction.changed(outcome).await.map_err(error::of)?;
-    Ok(applied)
+    if let Some(object) = &change.object {
+        merge.object(object).await?;
+    }
+    merge.finish().await
 }
 
-/// Writes every register of one row, and checks that the row exists afterwards.
-async fn write(transaction: &mut SqliteTransaction, row: &Row, document: &str) -> Result<u64, RecordError> {
-    let mut rows_changed = 0;
-    for statement in row.writes {
-        rows_changed += execute(transaction, statement, document).await?;
-    }
-    // A trigger may drop a write without an error. Without this check, the event would count as applied and be lost.
-    let found = transaction.row(query(row.check).bind(document)).await.map_err(error::of)?;
-    let rows: i64 = found.map_or(Ok(0), |found| found.try_get(0)).map_err(error::of)?;
-    if rows != 1 {
-        let what = format!("a row was not written: a trigger on {} drops writes", row.table);
-        return Err(RecordError::Dropped { what });
-    }
-    Ok(rows_changed)
+/// One change on its way into the tables.
+struct Merge<'a> {
+    transaction: &'a mut SqliteTransaction,
+    change: &'a Change,
+    document: String,
+    rows_changed: u64,
+    /// Stored version of an object whose events tie.
+    tie: Option<String>,
 }
 
-async fn execute(
+impl Merge<'_> {
+    /// Writes every register of one row. Returns true if its state was written.
+    async fn row(&mut self, row: &Row, version: &str) -> Result<bool, RecordError> {
+        self.run(row.name).await?;
+        let written = self.run(row.write_state).await?;
+        self.settle(row.stored, written, version, row.part, row.table).await?;
+        for write in row.writes {
+            self.rows_changed += self.run(write).await?;
+        }
+        for mention in row.mentions {
+            self.run(mention).await?;
+        }
+        // A trigger may drop a write without an error. Without this check, the event would count as applied and be lost.
+        if count(self.transaction, row.check, &self.document).await? != 1 {
+            return Err(dropped(row.part, row.table));
+        }
+        Ok(written > 0)
+    }
+
+    async fn object(&mut self, object: &ObjectChange) -> Result<(), RecordError> {
+        let Some((table, write)) = OBJECTS.iter().find(|(table, _)| *table == object.table) else {
+            return Err(RecordError::Answer(format!("no table for {}", object.table)));
+        };
+        let written = self.run(write).await?;
+        self.settle(include_str!("stored_object.sql"), written, &object.state_version, "object", table).await
+    }
+
+    /// Looks for a tie where a state was not written, and makes sure that nothing else kept it from being written.
+    async fn settle(
+        &mut self,
+        stored: &'static str,
+        written: u64,
+        version: &str,
+        part: &str,
+        table: &str,
+    ) -> Result<(), RecordError> {
+        self.rows_changed += written;
+        if written > 0 || version.is_empty() {
+            return Ok(());
+        }
+        let row = self.transaction.row(query(stored).bind(&self.document)).await.map_err(error::of)?;
+        let row = row.ok_or_else(|| dropped(part, table))?;
+        let stored: String = row.try_get(0).map_err(error::of)?;
+        let is_open: bool = row.try_get(1).map_err(error::of)?;
+        if stored.as_str() < version {
+            return Err(dropped(part, table));
+        }
+        // The same finality and second; or an older event, which may tell more of an order that is open.
+        if is_open || version::moment(&stored) == version::moment(version) {
+            self.tie = Some(stored);
+        }
+        Ok(())
+    }
+
+    async fn finish(self) -> Result<Answer, RecordError> {
+        if let Some(version) = self.tie {
+            let second = Timestamp::from_second(version::second(&version).unwrap_or_default()).unwrap_or_default();
+            let select = query(include_str!("events_of.sql")).bind(&self.document).bind(second.to_string());
+            let rows = self.transaction.rows(select).await.map_err(error::of)?;
+            let events = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(error::of)?;
+            return Ok(Answer::Tie(Tie { version, events }));
+        }
+        let applied = match self.rows_changed {
+            _ if self.change.is_empty() => Applied::Ignored,
+            0 => Applied::Superseded,
+            _ => Applied::Applied,
+        };
+        let record = query(include_str!("record_event.sql")).bind(&self.document).bind(applied.as_str());
+        match self.transaction.changed(record).await.map_err(error::of)? {
+            0 => Err(dropped("event", "stripe_events")),
+            _ => Ok(Answer::Done(applied)),
+        }
+    }
+
+    async fn run(&mut self, statement: &'static str) -> Result<u64, RecordError> {
+        self.transaction.changed(query(statement).bind(&self.document)).await.map_err(error::of)
+    }
+}
+
+async fn count(
     transaction: &mut SqliteTransaction,
     statement: &'static str,
     document: &str,
-) -> Result<u64, RecordError> {
-    transaction.changed(query(statement).bind(document)).await.map_err(error::of)
+) -> Result<i64, RecordError> {
+    let found = transaction.row(query(statement).bind(document)).await.map_err(error::of)?;
+    found.map_or(Ok(0), |found| found.try_get(0)).map_err(error::of)
+}
+
+fn dropped(part: &str, table: &str) -> RecordError {
+    RecordError::Dropped { what: format!("the {part} was not written: a trigger on {table} drops writes") }
 }

@@ -10,7 +10,7 @@ use super::super::error::RecordError;
 use super::error;
 
 /// Migration steps. Step n takes a file from version n to n + 1; the file stores its version (`user_version`).
-const STEPS: [&str; 1] = [include_str!("schema.sql")];
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
 /// Application id that marks a file of the finance bee (<https://www.sqlite.org/pragma.html#pragma_application_id>):
 /// "APFN".
 const APPLICATION_ID: i64 = 0x4150_464e;
@@ -41,15 +41,22 @@ pub(super) async fn migrate(transaction: &mut SqliteTransaction) -> Result<(), R
         )));
     }
     for step in &STEPS[done..] {
+        // Each ends by setting the version, because a pragma takes no parameter.
         transaction.script(*step).await.map_err(error::of)?;
     }
-    // A pragma takes no parameter. The literal is right because there is only one step.
-    transaction.script("pragma user_version = 1").await.map_err(error::of)
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_step_sets_the_version_that_it_makes() {
+        for (step, version) in STEPS.iter().zip(1..) {
+            assert!(step.trim_end().ends_with(&format!("pragma user_version = {version};")), "{version}");
+        }
+    }
 
     #[test]
     fn the_mark_in_the_schema_is_the_one_that_is_looked_for() {

@@ -77,3 +77,5 @@ create index stripe_customers_user_id_idx on stripe_customers (user_id);
 create index stripe_subscriptions_user_id_idx on stripe_subscriptions (user_id);
 create index stripe_subscriptions_customer_id_idx on stripe_subscriptions (livemode, customer_id);
 create index stripe_events_received_at_idx on stripe_events (received_at);
+
+pragma user_version = 1;

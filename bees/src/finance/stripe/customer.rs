@@ -22,20 +22,21 @@ pub(super) struct Customer {
     deleted: Option<bool>,
 }
 
-pub(super) fn changed(event: &Occurrence, kind: u8, customer: Customer) -> Result<Meaning, EventError> {
+pub(super) fn changed(event: &Occurrence, customer: Customer) -> Result<Meaning, EventError> {
     let deleted = customer.deleted == Some(true);
-    state(event, kind, customer, deleted)
+    state(event, customer, deleted)
 }
 
-pub(super) fn deleted(event: &Occurrence, kind: u8, customer: Customer) -> Result<Meaning, EventError> {
-    state(event, kind, customer, true)
+pub(super) fn deleted(event: &Occurrence, customer: Customer) -> Result<Meaning, EventError> {
+    state(event, customer, true)
 }
 
-fn state(event: &Occurrence, kind: u8, customer: Customer, deleted: bool) -> Result<Meaning, EventError> {
+fn state(event: &Occurrence, customer: Customer, deleted: bool) -> Result<Meaning, EventError> {
     let change = CustomerChange {
+        account: event.account.clone(),
         livemode: event.livemode,
         id: object_id("data.object.id", &customer.id)?,
-        state_version: version::of_customer_state(event, deleted, kind),
+        state_version: version::of_state(event, deleted),
         email: short_text(customer.email.as_deref()),
         name: short_text(customer.name.as_deref()),
         metadata_user_id: customer.metadata.user_id(),
@@ -48,5 +49,10 @@ fn state(event: &Occurrence, kind: u8, customer: Customer, deleted: bool) -> Res
 
 /// Builds the change for a customer that an event only names.
 pub(super) fn mentioned(event: &Occurrence, id: &str) -> CustomerChange {
-    CustomerChange { livemode: event.livemode, id: id.to_owned(), ..CustomerChange::default() }
+    CustomerChange {
+        account: event.account.clone(),
+        livemode: event.livemode,
+        id: id.to_owned(),
+        ..CustomerChange::default()
+    }
 }

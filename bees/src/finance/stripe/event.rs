@@ -3,11 +3,17 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
-use super::field::{second, short_text, version_id};
-use super::{checkout, customer, invoice, subscription};
-use crate::finance::change::{Change, CustomerChange, EventRow, SubscriptionChange};
-use crate::finance::limits::{EVENT_BYTES_MAX, PAYLOAD_BYTES_MAX};
+use super::customer::mentioned;
+use super::field::{Reference, object_id, reference, second, short_text, version_id};
+use super::surrogate;
+use super::{charge, checkout, customer, dispute, invoice, payment, refund, schedule, subscription};
+use crate::finance::change::{Change, CustomerChange, EventRow, ObjectChange, SubscriptionChange};
+use crate::finance::limits::{EVENT_BYTES_MAX, ID_CHARS_MAX};
+
+/// Type of the event that stands for an object as read at Stripe.
+const READ: &str = "apiary.read";
 
 /// Errors of bytes that are not an applicable event. No retry can succeed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +24,17 @@ pub enum EventError {
     /// Not a Stripe event.
     #[error("not a Stripe event: {0}; submit the webhook's body as it came")]
     Form(String),
+    /// A thin event, which does not show its object.
+    #[error(
+        "{event_id} ({event_type}) is a thin event and does not show its object: set `finance.stripe_secret_key` so that \
+         the object is read at Stripe, or make the endpoint anew with the payload style `snapshot`"
+    )]
+    Thin {
+        /// Event id, `evt_…`.
+        event_id: String,
+        /// Event type, such as `v1.customer.subscription.updated`.
+        event_type: String,
+    },
     /// An event with an unreadable object.
     #[error("`{field}` of {event_id} ({event_type}) cannot be parsed: {what}; look at the event at Stripe")]
     Object {
@@ -49,6 +66,8 @@ impl EventError {
 /// Id and time of an event: the values that versions are made of.
 #[derive(Clone, Debug)]
 pub(in crate::finance) struct Occurrence {
+    /// Connected account; empty for one's own.
+    pub(in crate::finance) account: String,
     pub(in crate::finance) id: String,
     pub(in crate::finance) created_s: i64,
     pub(in crate::finance) livemode: bool,
@@ -59,6 +78,7 @@ pub(in crate::finance) struct Occurrence {
 pub(super) struct Meaning {
     pub(super) customer: Option<CustomerChange>,
     pub(super) subscription: Option<SubscriptionChange>,
+    pub(super) object: Option<ObjectChange>,
     /// Reason why the event changes nothing.
     pub(super) reason: Option<&'static str>,
 }
@@ -66,6 +86,16 @@ pub(super) struct Meaning {
 impl Meaning {
     pub(super) fn nothing(reason: &'static str) -> Self {
         Self { reason: Some(reason), ..Self::default() }
+    }
+
+    /// Returns the change of a row that may name a customer.
+    pub(super) fn of_object(
+        event: &Occurrence,
+        row: ObjectChange,
+        customer: Option<&Reference>,
+    ) -> Result<Self, EventError> {
+        let customer = reference("data.object.customer", customer)?.map(|id| mentioned(event, &id));
+        Ok(Self { customer, object: Some(row), ..Self::default() })
     }
 }
 
@@ -78,6 +108,8 @@ struct Event<'a> {
     #[serde(default)]
     livemode: Option<bool>,
     #[serde(default)]
+    account: Option<String>,
+    #[serde(default)]
     api_version: Option<String>,
     #[serde(borrow)]
     data: Data<'a>,
@@ -87,6 +119,15 @@ struct Event<'a> {
 struct Data<'a> {
     #[serde(borrow)]
     object: &'a RawValue,
+}
+
+/// Kind and id of an event's object.
+#[derive(Default, Deserialize)]
+struct Subject {
+    #[serde(default)]
+    object: Option<String>,
+    #[serde(default)]
+    id: Option<String>,
 }
 
 impl Change {
@@ -99,78 +140,131 @@ impl Change {
         if bytes.len() > EVENT_BYTES_MAX {
             return Err(EventError::TooLarge(bytes.len()));
         }
-        let text = std::str::from_utf8(bytes).map_err(|error| EventError::Form(error.to_string()))?;
-        let event: Event<'_> = serde_json::from_str(text).map_err(|error| EventError::Form(error.to_string()))?;
-        let occurrence = Occurrence {
-            id: version_id("id", &event.id)?,
-            created_s: second("created", event.created)?,
-            livemode: event.livemode.unwrap_or(false),
-        };
+        let received = std::str::from_utf8(bytes).map_err(|error| EventError::Form(error.to_string()))?;
+        let text = surrogate::repaired(received);
+        let event: Event<'_> = serde_json::from_str(&text).map_err(|error| EventError::Form(error.to_string()))?;
+        let occurrence = event.occurrence()?;
         let meaning = meaning(&occurrence, &event.event_type, event.data.object)?;
-        Ok(Self::new(row(&event, &occurrence, text)?, meaning))
+        Ok(Self::new(row(&event, &occurrence, received)?, meaning))
+    }
+
+    /// Reads the change that an object as read at Stripe makes: it counts from this second on, like an event.
+    ///
+    /// # Errors
+    ///
+    /// An object that the state of record does not keep, or that lacks a required field.
+    pub fn from_object(account: &str, livemode: bool, object: &Value, as_of_s: i64) -> Result<Self, EventError> {
+        let id = object["id"].as_str().unwrap_or_default();
+        let plain = |character: char| if character.is_ascii_alphanumeric() { character } else { '_' };
+        let event = json!({
+            "id": format!("read_{as_of_s}_{}", id.chars().take(ID_CHARS_MAX / 2).map(plain).collect::<String>()),
+            "object": "event", "type": READ, "created": as_of_s, "livemode": livemode,
+            "account": Some(account).filter(|account| !account.is_empty()), "data": {"object": object},
+        });
+        Self::from_event(event.to_string().as_bytes())
+    }
+
+    /// Returns this change with another state of its object: the event is recorded, and the object written as given, as
+    /// of this second.
+    pub(in crate::finance) fn with_object(&self, object: &Value, as_of_s: i64) -> Result<Self, EventError> {
+        let EventRow { account, livemode, .. } = &self.event;
+        let read = Self::from_object(account, *livemode, object, as_of_s)?;
+        Ok(Self { event: self.event.clone(), ..read })
     }
 
     fn new(mut event: EventRow, meaning: Meaning) -> Self {
-        let Meaning { customer, subscription, reason } = meaning;
+        let Meaning { customer, subscription, object, reason } = meaning;
+        let column = |name: &str| object.as_ref()?.columns.get(name)?.as_str().map(str::to_owned);
         event.reason = reason.map(str::to_owned);
         event.customer_id = customer.as_ref().map(|customer| customer.id.clone());
-        event.subscription_id = subscription.as_ref().map(|subscription| subscription.id.clone());
-        Self { event, customer, subscription }
+        event.subscription_id =
+            subscription.as_ref().map(|changed| changed.id.clone()).or_else(|| column("subscription_id"));
+        Self { event, customer, subscription, object }
     }
 }
 
-fn row(event: &Event<'_>, occurrence: &Occurrence, text: &str) -> Result<EventRow, EventError> {
+impl Event<'_> {
+    fn occurrence(&self) -> Result<Occurrence, EventError> {
+        Ok(Occurrence {
+            account: self.account.as_deref().map(|id| object_id("account", id)).transpose()?.unwrap_or_default(),
+            id: version_id("id", &self.id)?,
+            created_s: second("created", self.created)?,
+            livemode: self.livemode.unwrap_or(false),
+        })
+    }
+}
+
+fn row(event: &Event<'_>, occurrence: &Occurrence, received: &str) -> Result<EventRow, EventError> {
+    // Objects of types that are not kept may have any form.
+    let subject: Subject = serde_json::from_str(event.data.object.get()).unwrap_or_default();
     Ok(EventRow {
+        account: occurrence.account.clone(),
         livemode: occurrence.livemode,
         id: occurrence.id.clone(),
         event_type: short_text(Some(&event.event_type)).unwrap_or_default(),
         created: Timestamp::from_second(occurrence.created_s)
             .map_err(|error| EventError::field("created", error.to_string()))?,
         api_version: short_text(event.api_version.as_deref()),
+        object_type: short_text(subject.object.as_deref()),
+        object_id: short_text(subject.id.as_deref()),
         customer_id: None,
         subscription_id: None,
         reason: None,
-        payload: (text.len() <= PAYLOAD_BYTES_MAX).then(|| text.to_owned()),
+        payload: received.to_owned(),
     })
 }
 
-/// Dispatches by type of event. The number ranks the type among events of the same second.
+/// Dispatches by type of event.
 fn meaning(event: &Occurrence, event_type: &str, object: &RawValue) -> Result<Meaning, EventError> {
-    use invoice::Outcome;
-
     match event_type {
-        "customer.created" => customer::changed(event, 0, read(event, event_type, object)?),
-        "customer.updated" => customer::changed(event, 1, read(event, event_type, object)?),
-        "customer.deleted" => customer::deleted(event, 2, read(event, event_type, object)?),
-
-        "customer.subscription.created" => subscription::changed(event, 0, read(event, event_type, object)?),
-        "customer.subscription.updated"
-        | "customer.subscription.paused"
-        | "customer.subscription.resumed"
-        | "customer.subscription.trial_will_end"
-        | "customer.subscription.pending_update_applied"
-        | "customer.subscription.pending_update_expired" => {
-            subscription::changed(event, 1, read(event, event_type, object)?)
-        }
-        "customer.subscription.deleted" => subscription::deleted(event, 2, read(event, event_type, object)?),
-
         "checkout.session.completed" => checkout::completed(event, 0, read(event, event_type, object)?),
         "checkout.session.async_payment_succeeded" => checkout::completed(event, 1, read(event, event_type, object)?),
+        "customer.deleted" => customer::deleted(event, read(event, event_type, object)?),
+        "customer.subscription.deleted" => subscription::deleted(event, read(event, event_type, object)?),
+        "charge.refund.updated" => refund::changed(event, read(event, event_type, object)?),
+        READ => of_kind(event, event_type, &kind_of(object), object),
+        _ => of_kind(event, event_type, kind_told_by(event_type), object),
+    }
+}
 
-        "invoice.finalized" => invoice::became(event, Outcome::Finalized, read(event, event_type, object)?),
-        "invoice.payment_action_required" => {
-            invoice::became(event, Outcome::ActionRequired, read(event, event_type, object)?)
-        }
-        "invoice.payment_failed" => invoice::became(event, Outcome::Failed, read(event, event_type, object)?),
-        "invoice.marked_uncollectible" => {
-            invoice::became(event, Outcome::Uncollectible, read(event, event_type, object)?)
-        }
-        "invoice.paid" | "invoice.payment_succeeded" => {
-            invoice::became(event, Outcome::Paid, read(event, event_type, object)?)
-        }
-        "invoice.voided" => invoice::became(event, Outcome::Voided, read(event, event_type, object)?),
+/// Returns Stripe's name of the object that events of this type are about; empty for types that are not kept.
+fn kind_told_by(event_type: &str) -> &str {
+    const KINDS: [(&str, &str); 9] = [
+        ("customer.subscription", "subscription"),
+        ("customer", "customer"),
+        ("subscription_schedule", "subscription_schedule"),
+        ("checkout.session", "checkout.session"),
+        ("invoice", "invoice"),
+        ("payment_intent", "payment_intent"),
+        ("charge.dispute", "dispute"),
+        ("charge", "charge"),
+        ("refund", "refund"),
+    ];
+    // `invoice.paid` is about an invoice, `customer.tax_id.created` is not about a customer.
+    let noun = event_type.rsplit_once('.').map_or("", |(noun, _)| noun);
+    KINDS.iter().find(|(name, _)| *name == noun).map_or("", |(_, kind)| kind)
+}
 
-        _ => Ok(Meaning::nothing("events of this type do not concern customers or subscriptions")),
+fn kind_of(object: &RawValue) -> String {
+    serde_json::from_str::<Subject>(object.get()).unwrap_or_default().object.unwrap_or_default()
+}
+
+fn of_kind(event: &Occurrence, event_type: &str, kind: &str, object: &RawValue) -> Result<Meaning, EventError> {
+    match (kind, event_type) {
+        // Announces an invoice that does not exist yet, without an id.
+        ("invoice", "invoice.upcoming") => {
+            Ok(Meaning::nothing("the event announces an invoice that does not exist yet"))
+        }
+        ("customer", _) => customer::changed(event, read(event, event_type, object)?),
+        ("subscription", _) => subscription::changed(event, read(event, event_type, object)?),
+        ("subscription_schedule", _) => schedule::changed(event, read(event, event_type, object)?),
+        ("checkout.session", _) => checkout::changed(event, read(event, event_type, object)?),
+        ("invoice", _) => invoice::changed(event, event_type, read(event, event_type, object)?),
+        ("payment_intent", _) => payment::changed(event, read(event, event_type, object)?),
+        ("dispute", _) => dispute::changed(event, read(event, event_type, object)?),
+        ("charge", _) => charge::changed(event, read(event, event_type, object)?),
+        ("refund", _) => refund::changed(event, read(event, event_type, object)?),
+        _ => Ok(Meaning::nothing("events of this type are about nothing that the state of record keeps")),
     }
 }
 

@@ -8,8 +8,19 @@ use serde_json::Value;
 use super::field::storable;
 use crate::finance::limits::{ID_CHARS_MAX, METADATA_ENTRIES_MAX, METADATA_KEY_CHARS_MAX, METADATA_VALUE_CHARS_MAX};
 
-/// Keys that may hold a user id, in order of precedence: the plain one, then those of common templates.
-const USER_ID_KEYS: [&str; 4] = ["user_id", "userId", "supabase_user_id", "supabaseUUID"];
+/// Keys that may hold a user id, in order of precedence: the plain ones, then those of common templates. Better Auth
+/// writes `referenceId`, which may name an organisation, beside `userId`.
+const USER_ID_KEYS: [&str; 9] = [
+    "user_id",
+    "userId",
+    "supabase_user_id",
+    "supabaseUUID",
+    "supabase_uuid",
+    "auth_user_id",
+    "clerkUserId",
+    "firebaseUID",
+    "referenceId",
+];
 
 /// Metadata within Stripe's own bounds: texts, the first 50 by key. Other entries are skipped, so that metadata never
 /// make an event fail; the payload keeps them.

@@ -7,6 +7,7 @@ use super::EventError;
 use super::customer::mentioned;
 use super::event::{Meaning, Occurrence};
 use super::field::{List, Reference, object_id, reference, short_text, storable, timestamp};
+use super::item::{Item, Price};
 use super::metadata::Metadata;
 use crate::finance::change::{SubscriptionChange, SubscriptionState};
 use crate::finance::version;
@@ -20,6 +21,8 @@ pub(super) struct Subscription {
     status: String,
     #[serde(default)]
     customer: Option<Reference>,
+    #[serde(default)]
+    customer_account: Option<String>,
     #[serde(default)]
     items: Option<List<Item>>,
     /// The only plan of a subscription, in API versions before items.
@@ -47,60 +50,53 @@ pub(super) struct Subscription {
     #[serde(default)]
     trial_end: Option<i64>,
     #[serde(default)]
+    pause_collection: Option<PauseCollection>,
+    #[serde(default)]
     metadata: Metadata,
 }
 
+/// A pause of collection: the subscription goes on, its invoices are not collected.
 #[derive(Deserialize)]
-struct Item {
+struct PauseCollection {
     #[serde(default)]
-    price: Option<Price>,
+    behavior: Option<String>,
     #[serde(default)]
-    plan: Option<Price>,
-    #[serde(default)]
-    quantity: Option<i64>,
-    #[serde(default)]
-    current_period_start: Option<i64>,
-    #[serde(default)]
-    current_period_end: Option<i64>,
+    resumes_at: Option<i64>,
 }
 
-#[derive(Deserialize)]
-struct Price {
-    id: String,
-    #[serde(default)]
-    product: Option<Reference>,
-    #[serde(default)]
-    currency: Option<String>,
-}
-
-pub(super) fn changed(event: &Occurrence, kind: u8, subscription: Subscription) -> Result<Meaning, EventError> {
+pub(super) fn changed(event: &Occurrence, subscription: Subscription) -> Result<Meaning, EventError> {
     let status = storable(&subscription.status);
-    state(event, kind, subscription, status)
+    state(event, subscription, status)
 }
 
 /// Reads a deletion. The stored status is a final one, even if the object says something else.
-pub(super) fn deleted(event: &Occurrence, kind: u8, subscription: Subscription) -> Result<Meaning, EventError> {
+pub(super) fn deleted(event: &Occurrence, subscription: Subscription) -> Result<Meaning, EventError> {
     let ended = ENDED.contains(&subscription.status.as_str());
     let status = if ended { subscription.status.clone() } else { "canceled".to_owned() };
-    state(event, kind, subscription, status)
+    state(event, subscription, status)
 }
 
-fn state(event: &Occurrence, kind: u8, from: Subscription, status: String) -> Result<Meaning, EventError> {
+fn state(event: &Occurrence, mut from: Subscription, status: String) -> Result<Meaning, EventError> {
+    from.take_old_plan();
     let (start, end) = from.period()?;
     let ended = ENDED.contains(&status.as_str());
-    let end_s = end.map_or(0, Timestamp::as_second);
     let customer_id = reference("data.object.customer", from.customer.as_ref())?;
+    let items = from.items().iter().enumerate().map(|(position, item)| item.row(position)).collect::<Result<_, _>>()?;
+    let pause = from.pause_collection.as_ref();
+    let mention = customer_id.as_ref().map(|id| version::of_mention(event, id));
     let change = SubscriptionChange {
+        account: event.account.clone(),
         livemode: event.livemode,
         id: object_id("data.object.id", &from.id)?,
-        customer_version: customer_id.as_ref().map(|_| version::of_mention(event)).unwrap_or_default(),
+        customer_version: mention.unwrap_or_default(),
         customer_id: customer_id.clone(),
-        state_version: version::of_subscription_state(event, ended, kind, &status, end_s),
+        state_version: version::of_state(event, ended),
         state: SubscriptionState {
             status: short_text(Some(&status)),
-            price_id: from.price().map(|price| storable(&price.id)),
-            product_id: from.price().and_then(|price| price.product.as_ref()).map(|product| storable(product.id())),
-            quantity: from.item().map_or(from.quantity, |item| item.quantity),
+            customer_account: short_text(from.customer_account.as_deref()),
+            price_id: from.price().map(Price::id),
+            product_id: from.price().and_then(Price::product_id),
+            quantity: from.plan_item().map_or(from.quantity, Item::quantity),
             currency: short_text(from.currency()),
             current_period_start: start,
             current_period_end: end,
@@ -110,9 +106,15 @@ fn state(event: &Occurrence, kind: u8, from: Subscription, status: String) -> Re
             ended_at: timestamp("data.object.ended_at", from.ended_at)?,
             trial_start: timestamp("data.object.trial_start", from.trial_start)?,
             trial_end: timestamp("data.object.trial_end", from.trial_end)?,
+            pause_collection_behavior: short_text(pause.map(|pause| pause.behavior.as_deref().unwrap_or("unknown"))),
+            pause_collection_resumes_at: timestamp(
+                "data.object.pause_collection.resumes_at",
+                pause.and_then(|pause| pause.resumes_at),
+            )?,
             metadata_user_id: from.metadata.user_id(),
             metadata: from.metadata.0,
         },
+        items,
         ..SubscriptionChange::default()
     };
     let customer = customer_id.map(|id| mentioned(event, &id));
@@ -124,16 +126,27 @@ impl Subscription {
         self.items.as_ref().map_or(&[], |items| &items.data)
     }
 
-    fn item(&self) -> Option<&Item> {
-        self.items().first()
+    /// Makes an item of the subscription's own plan, where it has no items.
+    fn take_old_plan(&mut self) {
+        if self.items().is_empty()
+            && let Some(plan) = self.plan.take()
+        {
+            self.items = Some(List { data: vec![Item::of_plan(plan, self.quantity)] });
+        }
+    }
+
+    /// Returns the item that shows the plan: the first that is not metered, because a metered one beside it counts usage
+    /// of the same plan; the first of all if each is metered.
+    fn plan_item(&self) -> Option<&Item> {
+        self.items().iter().find(|item| !item.is_metered()).or_else(|| self.items().first())
     }
 
     fn price(&self) -> Option<&Price> {
-        self.item().and_then(|item| item.price.as_ref().or(item.plan.as_ref())).or(self.plan.as_ref())
+        self.plan_item().and_then(Item::price)
     }
 
     fn currency(&self) -> Option<&str> {
-        self.currency.as_deref().or_else(|| self.price()?.currency.as_deref())
+        self.currency.as_deref().or_else(|| self.price()?.currency())
     }
 
     /// Returns the current period: of the items, which may differ in length, from the first start to the last end; of

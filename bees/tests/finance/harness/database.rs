@@ -1,6 +1,7 @@
 //! A Postgres database of its own for each test.
 
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_bees::finance::PostgresRecord;
@@ -10,7 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, query, raw_sql};
 use uuid::Uuid;
 
-use super::state::{CUSTOMERS, EVENTS, State, VERSIONS, texts};
+use super::state::{State, TABLES, texts};
 
 /// Retries that do not make a test wait.
 pub(crate) const QUICK: Retries =
@@ -46,13 +47,18 @@ impl PrivateDatabase {
 
     /// An empty one, as Supabase would hand it over.
     pub(crate) async fn new() -> Self {
+        Self::encoded("UTF8").await
+    }
+
+    /// An empty one with this encoding.
+    pub(crate) async fn encoded(encoding: &str) -> Self {
         let url = server_url();
         let admin = PgConnectOptions::from_str(&url).unwrap();
         let name = format!("finance_{}", Uuid::new_v4().simple());
         let mut connection = admin.connect().await.unwrap();
         make_roles(&mut connection, ROLES).await;
         // `template0`, because nobody is ever connected to it, and only what nobody uses can be copied.
-        let create = format!("create database {name} template template0 encoding 'UTF8'");
+        let create = format!("create database {name} template template0 encoding '{encoding}' locale 'C'");
         raw_sql(AssertSqlSafe(create)).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
         let database = Self { admin, url: reqwest::Url::parse(&url).unwrap(), name };
@@ -73,8 +79,8 @@ impl PrivateDatabase {
         url.into()
     }
 
-    pub(crate) fn record(&self) -> PostgresRecord {
-        PostgresRecord::with_retries(&SecretString::from(self.url()), QUICK).unwrap()
+    pub(crate) fn record(&self) -> Arc<PostgresRecord> {
+        Arc::new(PostgresRecord::with_retries(&SecretString::from(self.url()), QUICK).unwrap())
     }
 
     /// A connection past the record, as a superuser.
@@ -89,10 +95,11 @@ impl PrivateDatabase {
 
     pub(crate) async fn state(&self) -> State {
         let mut connection = self.connect().await;
-        let versions = query(VERSIONS).fetch_all(&mut connection).await.unwrap();
-        let customers = query(CUSTOMERS).fetch_all(&mut connection).await.unwrap();
-        let events = query(EVENTS).fetch_all(&mut connection).await.unwrap();
-        State::new(&self.record(), texts(&versions), texts(&customers), texts(&events)).await
+        let mut tables = Vec::new();
+        for table in TABLES {
+            tables.push(texts(&query(table).fetch_all(&mut connection).await.unwrap()));
+        }
+        State::new(self.record().as_ref(), tables).await
     }
 
     /// Drops the database, whoever is still connected.

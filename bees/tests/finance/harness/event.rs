@@ -1,6 +1,8 @@
 //! Events as Stripe sends them.
 
-use apiary_bees::finance::{Applied, Change, Record};
+use std::sync::Arc;
+
+use apiary_bees::finance::{Applied, Change, Record, RecordError, Writer};
 use serde_json::{Value, json};
 
 /// A second in November 2026; events count from it.
@@ -50,6 +52,18 @@ pub(crate) fn checkout(id: &str, customer: &str, subscription: &str, user: &str)
 }
 
 /// Applies an event.
-pub(crate) async fn apply(record: &dyn Record, event: &[u8]) -> Applied {
-    record.apply(&Change::from_event(event).unwrap()).await.unwrap()
+pub(crate) async fn apply<R: Record>(record: &Arc<R>, event: &[u8]) -> Applied {
+    record.one(&Change::from_event(event).unwrap()).await.unwrap()
+}
+
+/// Applies one event through a writer, as the bee does.
+pub(crate) trait One {
+    async fn one(&self, change: &Change) -> Result<Applied, RecordError>;
+}
+
+impl<R: Record> One for Arc<R> {
+    async fn one(&self, change: &Change) -> Result<Applied, RecordError> {
+        let record: Arc<dyn Record> = self.clone();
+        Writer::new(record).apply(change.clone()).await
+    }
 }

@@ -1,17 +1,18 @@
 //! A state of record in a SQLite file of its own.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use apiary_bees::finance::{Record as _, SqliteRecord};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{Connection as _, query};
+use sqlx::{AssertSqlSafe, Connection as _, query, raw_sql};
 use tempfile::TempDir;
 
-use super::state::{CUSTOMERS, EVENTS, State, VERSIONS, texts};
+use super::state::{State, TABLES, texts};
 
 /// A SQLite record, and the folder that it is in.
 pub(crate) struct File {
-    pub(crate) record: SqliteRecord,
+    pub(crate) record: Arc<SqliteRecord>,
     folder: TempDir,
 }
 
@@ -19,7 +20,21 @@ impl File {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let record = SqliteRecord::open(&folder.path().join("finance.db")).await.unwrap();
-        Self { record, folder }
+        Self { record: Arc::new(record), folder }
+    }
+
+    /// A file as the first version of the bee left it, with these rows.
+    pub(crate) async fn of_version_1(rows: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("finance.db");
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        let schema = include_str!("../../../src/finance/sqlite/schema.sql");
+        for script in [schema, rows] {
+            raw_sql(AssertSqlSafe(script.to_owned())).execute(&mut connection).await.unwrap();
+        }
+        connection.close().await.unwrap();
+        Self { record: Arc::new(SqliteRecord::open(&path).await.unwrap()), folder }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -30,7 +45,7 @@ impl File {
     pub(crate) async fn reopen(self) -> Self {
         self.record.close().await;
         let record = SqliteRecord::open(&self.path()).await.unwrap();
-        Self { record, ..self }
+        Self { record: Arc::new(record), ..self }
     }
 
     /// A connection past the record.
@@ -41,9 +56,10 @@ impl File {
 
     pub(crate) async fn state(&self) -> State {
         let mut connection = self.connect().await;
-        let versions = query(VERSIONS).fetch_all(&mut connection).await.unwrap();
-        let customers = query(CUSTOMERS).fetch_all(&mut connection).await.unwrap();
-        let events = query(EVENTS).fetch_all(&mut connection).await.unwrap();
-        State::new(&self.record, texts(&versions), texts(&customers), texts(&events)).await
+        let mut tables = Vec::new();
+        for table in TABLES {
+            tables.push(texts(&query(table).fetch_all(&mut connection).await.unwrap()));
+        }
+        State::new(self.record.as_ref(), tables).await
     }
 }

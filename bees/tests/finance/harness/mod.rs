@@ -1,5 +1,6 @@
 //! Harness of the finance tests: databases, servers and events.
 
+pub(crate) mod cases;
 pub(crate) mod database;
 pub(crate) mod event;
 pub(crate) mod file;

@@ -82,17 +82,18 @@ impl SupabaseLite {
     }
 
     /// A record as `service_role`.
-    pub(crate) fn record(&self) -> PostgrestRecord {
+    pub(crate) fn record(&self) -> Arc<PostgrestRecord> {
         self.record_with_key(&self.secret_key)
     }
 
     /// A record as `anon`.
-    pub(crate) fn record_as_anon(&self) -> PostgrestRecord {
+    pub(crate) fn record_as_anon(&self) -> Arc<PostgrestRecord> {
         self.record_with_key(&self.publishable_key)
     }
 
-    pub(crate) fn record_with_key(&self, key: &str) -> PostgrestRecord {
-        PostgrestRecord::with_retries(&self.url, &SecretString::from(key), Arc::new(SystemClock), QUICK).unwrap()
+    pub(crate) fn record_with_key(&self, key: &str) -> Arc<PostgrestRecord> {
+        let key = SecretString::from(key);
+        Arc::new(PostgrestRecord::with_retries(&self.url, &key, Arc::new(SystemClock), QUICK).unwrap())
     }
 
     /// Stops the server and drops its database.

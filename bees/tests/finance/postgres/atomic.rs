@@ -4,7 +4,7 @@ use apiary_bees::finance::{Applied, Change, Record as _, RecordError};
 use sqlx::query_scalar;
 
 use crate::harness::database::PrivateDatabase;
-use crate::harness::event::{T0, checkout, event};
+use crate::harness::event::{One as _, T0, checkout, event};
 
 fn change() -> Change {
     let session = checkout("cs_1", "cus_1", "sub_1", "user-1");
@@ -21,12 +21,12 @@ async fn rows(database: &PrivateDatabase) -> i64 {
 async fn an_event_that_fails_at_the_subscription_leaves_no_customer_behind() {
     let database = PrivateDatabase::migrated().await;
     database.run("alter table public.stripe_subscriptions add constraint no_more check (id <> 'sub_1')").await;
-    let error = database.record().apply(&change()).await.unwrap_err();
+    let error = database.record().one(&change()).await.unwrap_err();
     assert!(matches!(&error, RecordError::Refused { code, .. } if code == "23514"), "{error}");
     assert_eq!(rows(&database).await, 0);
 
     database.run("alter table public.stripe_subscriptions drop constraint no_more").await;
-    assert_eq!(database.record().apply(&change()).await.unwrap(), Applied::Applied);
+    assert_eq!(database.record().one(&change()).await.unwrap(), Applied::Applied);
     assert_eq!(rows(&database).await, 3);
     database.drop().await;
 }
@@ -40,7 +40,7 @@ async fn an_update_that_matches_nothing_is_noticed() {
              create trigger meddling before update on public.stripe_customers for each row execute function drop_it()",
         )
         .await;
-    let error = database.record().apply(&change()).await.unwrap_err();
+    let error = database.record().one(&change()).await.unwrap_err();
     assert!(matches!(&error, RecordError::Dropped { what } if what.contains("PT409")), "{error}");
     assert!(error.to_string().contains("customer cus_1 was not written"), "{error}");
     assert_eq!(rows(&database).await, 0);

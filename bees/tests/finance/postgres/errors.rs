@@ -5,7 +5,7 @@ use apiary_bees::outbound::Retries;
 use secrecy::SecretString;
 
 use crate::harness::database::{PrivateDatabase, QUICK};
-use crate::harness::event::{T0, event, subscription};
+use crate::harness::event::{One as _, T0, event, subscription};
 
 fn change() -> Change {
     let object = subscription("sub_1", "cus_1", "active", T0);
@@ -15,7 +15,7 @@ fn change() -> Change {
 #[tokio::test]
 async fn a_database_without_the_function_says_which_files_to_apply() {
     let database = PrivateDatabase::new().await;
-    for error in [database.record().check().await.unwrap_err(), database.record().apply(&change()).await.unwrap_err()] {
+    for error in [database.record().check().await.unwrap_err(), database.record().one(&change()).await.unwrap_err()] {
         assert!(matches!(error, RecordError::NotInstalled { .. }), "{error}");
         assert!(error.to_string().contains("apply deploy/supabase/migrations"), "{error}");
     }
@@ -43,7 +43,7 @@ async fn a_serialization_failure_is_tried_again() {
     database
         .run("grant usage on sequence attempts to public; alter function fail_twice() set search_path = public")
         .await;
-    assert_eq!(database.record().apply(&change()).await.unwrap(), Applied::Applied);
+    assert_eq!(database.record().one(&change()).await.unwrap(), Applied::Applied);
     database.drop().await;
 }
 
@@ -59,11 +59,11 @@ async fn codes_that_no_retry_helps_are_handed_on_at_once_and_say_what_to_do() {
     ] {
         database
             .run(&format!(
-                "create or replace function public.apply_stripe_event(change text) returns jsonb language plpgsql
+                "create or replace function public.apply_stripe_events(changes text) returns jsonb language plpgsql
                  as $$ begin raise exception 'no' using errcode = '{code}'; end $$"
             ))
             .await;
-        let error = database.record().apply(&change()).await.unwrap_err();
+        let error = database.record().one(&change()).await.unwrap_err();
         assert!(!error.is_retryable() && error.to_string().contains(advice), "{code}: {error}");
     }
     database.drop().await;

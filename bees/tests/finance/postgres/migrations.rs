@@ -1,11 +1,12 @@
 //! The migrations: what they leave behind, and for whom.
 
-use apiary_bees::finance::{Applied, MIGRATIONS, Record as _};
+use apiary_bees::finance::{Applied, MIGRATIONS, Record as _, SubscriptionQuery};
 use sqlx::{Connection as _, Executor as _, query_scalar, raw_sql};
 use tokio::task::JoinSet;
 
 use crate::harness::database::PrivateDatabase;
-use crate::harness::event::{T0, apply, event, subscription};
+use crate::harness::event::{T0, apply, event, invoice, subscription};
+use crate::harness::file::File;
 
 fn active() -> Vec<u8> {
     event("evt_1", "customer.subscription.updated", T0, &subscription("sub_1", "cus_1", "active", T0))
@@ -60,7 +61,7 @@ async fn as_role(database: &PrivateDatabase, role: &str, sql: &str) -> Result<()
 async fn of_supabases_roles_only_the_service_role_can_do_anything() {
     let database = PrivateDatabase::migrated().await;
     let statements = [
-        "select public.apply_stripe_event('{}')",
+        "select public.apply_stripe_events('[]')",
         "select * from public.stripe_customers",
         "select * from public.stripe_subscriptions",
         "select * from public.stripe_events",
@@ -91,7 +92,8 @@ async fn row_level_security_keeps_tables_shut_even_where_somebody_grants_too_muc
     assert_eq!(as_role(&database, "anon", count).await, Ok(()));
     let insert = "insert into public.stripe_customers (livemode, id) values (true, 'cus_x')";
     assert_eq!(as_role(&database, "anon", insert).await, Err("42501".to_owned()));
-    let call = r#"select public.apply_stripe_event('{"event": {"id": "evt_2", "livemode": false, "type": "x", "created": "2026-11-21T00:00:00Z"}}')"#;
+    let call = r#"select public.apply_stripe_events(
+        '[{"event": {"account": "", "id": "evt_2", "livemode": false, "type": "x", "created": "2026-11-21T00:00:00Z"}}]')"#;
     assert_eq!(as_role(&database, "anon", call).await, Err("42501".to_owned()), "the function has its caller's rights");
     database.drop().await;
 }
@@ -118,30 +120,47 @@ fn readme_block(beginning: &str) -> String {
     blocks.find(|block| block.starts_with(beginning)).unwrap().to_owned()
 }
 
+/// The first two migrations, and rows as the bee of before wrote them.
+const BEFORE: &str = "
+    insert into stripe_customers (livemode, id, state_version, email, metadata, metadata_user_id)
+      values (false, 'cus_1', '0-001795000000-1-evt_1', 'a@example.com', '{\"user_id\": \"u1\"}', 'u1');
+    insert into stripe_subscriptions (livemode, id, customer_version, customer_id, state_version, status, price_id,
+        checkout_version, checkout_session_id, checkout_user_id, invoice_version, last_invoice_id, last_invoice_outcome,
+        last_invoice_at)
+      values (false, 'sub_1', '001795000000-evt_2', 'cus_1', '0-001795000000-1-40-001797592000-evt_2', 'active',
+        'price_old', '001795000000-0-evt_3', 'cs_1', 'u2', '001795000000-in_1-001795000002-4-evt_4', 'in_1', 'paid',
+        '2026-11-18T11:06:42Z');
+    insert into stripe_events (livemode, id, type, created, customer_id, subscription_id, outcome, payload)
+      values (false, 'evt_2', 'customer.subscription.updated', '2026-11-18T11:06:40Z', 'cus_1', 'sub_1', 'applied', '{}')";
+
 #[tokio::test]
-async fn the_readmes_policy_shows_users_their_own_subscriptions_also_after_a_second_run() {
-    let database = PrivateDatabase::migrated().await;
-    database
-        .run(
-            "create schema auth;
-             create function auth.uid() returns uuid language sql as
-               'select ''00000000-0000-0000-0000-000000000001''::uuid';
-             grant usage on schema auth to authenticated",
-        )
-        .await;
-    database.run(&readme_block("grant select")).await;
-    database.record().migrate().await.unwrap();
-    for n in 1..=2 {
-        let mut object = subscription(&format!("sub_{n}"), "cus_1", "active", T0);
-        object["metadata"] = serde_json::json!({"user_id": format!("00000000-0000-0000-0000-00000000000{n}")});
-        apply(&database.record(), &event(&format!("evt_{n}"), "customer.subscription.updated", T0, &object)).await;
+async fn rows_of_before_keep_everything_and_go_on() {
+    let (database, file) = (PrivateDatabase::new().await, File::of_version_1(BEFORE).await);
+    for migration in &MIGRATIONS[..2] {
+        database.run(migration.sql).await;
     }
-    let own = "do $$ begin
-        assert (select array_agg(id) from public.stripe_subscriptions) = array['sub_1'] collate \"C\";
-    end $$";
-    assert_eq!(as_role(&database, "authenticated", own).await, Ok(()));
-    let metadata = "select metadata from public.stripe_subscriptions";
-    assert_eq!(as_role(&database, "authenticated", metadata).await, Err("42501".to_owned()));
+    database.run(BEFORE).await;
+    database.record().migrate().await.unwrap();
+    let record = database.record();
+    assert_eq!(database.state().await, file.state().await);
+    let row = record.subscriptions(&SubscriptionQuery::all(false)).await.unwrap().remove(0);
+    assert_eq!((row.account.as_str(), row.status.as_deref(), row.price_id.as_deref()), ("", Some("active"), Some("price_old")));
+    assert_eq!((row.user_id.as_deref(), row.last_invoice_outcome.as_deref()), (Some("u2"), Some("paid")));
+
+    let update = |id: &str, at: i64| event(id, "customer.subscription.updated", at, &subscription("sub_1", "cus_1", "unpaid", T0));
+    for (bytes, expected) in [
+        (update("evt_2", T0), Applied::Duplicate),
+        (update("evt_5", T0 - 1), Applied::Superseded),
+        (event("evt_6", "invoice.payment_failed", T0 + 3, &invoice("in_1", "cus_1", "sub_1", T0)), Applied::Applied),
+        (update("evt_7", T0 + 1), Applied::Applied),
+    ] {
+        assert_eq!(apply(&record, &bytes).await, expected);
+        assert_eq!(apply(&file.record, &bytes).await, expected);
+    }
+    assert_eq!(database.state().await, file.state().await);
+    let row = record.subscriptions(&SubscriptionQuery::all(false)).await.unwrap().remove(0);
+    assert_eq!(row.status.as_deref(), Some("unpaid"));
+    assert_eq!(row.last_invoice_outcome.as_deref(), Some("paid"), "a paid invoice does not fail");
     database.drop().await;
 }
 
@@ -149,9 +168,9 @@ async fn the_readmes_policy_shows_users_their_own_subscriptions_also_after_a_sec
 async fn the_readmes_other_statements_work() {
     let database = PrivateDatabase::migrated().await;
     let ready: serde_json::Value =
-        query_scalar("select public.apply_stripe_event('{}')").fetch_one(&mut database.connect().await).await.unwrap();
-    assert_eq!(ready, serde_json::json!({"outcome": "ready"}));
-    assert!(readme_block("select public.apply_stripe_event('{}')").contains(&ready.to_string().replace(':', ": ")));
+        query_scalar("select public.apply_stripe_events('[]')").fetch_one(&mut database.connect().await).await.unwrap();
+    assert_eq!(ready, serde_json::json!([{"outcome": "ready", "encoding": "UTF8", "uncertain": 0}]));
+    assert!(readme_block("select public.apply_stripe_events('[]')").contains(&ready.to_string().replace(':', ": ")));
     let delete = readme_block("  delete from public.stripe_events");
     assert_eq!(as_role(&database, "service_role", &delete).await, Ok(()));
     database.drop().await;

@@ -18,7 +18,8 @@ fn both_databases_end_in_the_same_state_whatever_the_order() {
     let record = runtime.block_on(async { database.record() });
     proptest!(ProptestConfig::with_cases(32), |((events, redelivery) in history_and_redelivery(16))| {
         runtime.block_on(async {
-            database.run("truncate public.stripe_customers, public.stripe_subscriptions, public.stripe_events").await;
+            database.run("truncate public.stripe_customers, public.stripe_subscriptions, public.stripe_events, public.stripe_invoices,
+                 public.stripe_checkouts, public.stripe_subscription_items").await;
             let file = File::new().await;
             for event in &events {
                 apply(&file.record, event).await;

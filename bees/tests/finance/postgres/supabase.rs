@@ -3,7 +3,7 @@
 use apiary_bees::finance::{Applied, Change, Record as _, RecordError, SubscriptionQuery};
 
 use crate::harness::database::PrivateDatabase;
-use crate::harness::event::{T0, apply, checkout, event, subscription};
+use crate::harness::event::{One as _, T0, apply, checkout, event, subscription};
 use crate::harness::file::File;
 use crate::harness::supabase_lite::SupabaseLite;
 use crate::hostile::{assert_hostile_metadata_are_stored_safely, hostile_events};
@@ -53,13 +53,13 @@ async fn hostile_metadata_are_stored_safely() {
 async fn the_anon_key_is_refused_and_a_wrong_one_too() {
     let server = SupabaseLite::migrated().await;
     let change = Change::from_event(&active("evt_1", "sub_1")).unwrap();
-    let error = server.record_as_anon().apply(&change).await.unwrap_err();
+    let error = server.record_as_anon().one(&change).await.unwrap_err();
     assert!(matches!(error, RecordError::Forbidden { .. }), "{error}");
     assert!(error.to_string().contains("42501") && error.to_string().contains("not the anon key"), "{error}");
     assert!(!error.is_retryable());
     assert!(matches!(server.record_as_anon().check().await.unwrap_err(), RecordError::Forbidden { .. }));
 
-    let error = server.record_with_key("sb_secret_0123456789").apply(&change).await.unwrap_err();
+    let error = server.record_with_key("sb_secret_0123456789").one(&change).await.unwrap_err();
     assert!(matches!(error, RecordError::KeyRefused { .. }), "{error}");
     assert!(!error.to_string().contains("sb_secret_0123456789"), "{error}");
     assert_eq!(server.record().subscriptions(&SubscriptionQuery::all(false)).await.unwrap(), []);
@@ -93,11 +93,11 @@ async fn codes_of_postgres_come_through() {
         server
             .database
             .run(&format!(
-                "create or replace function public.apply_stripe_event(change text) returns jsonb language plpgsql
+                "create or replace function public.apply_stripe_events(changes text) returns jsonb language plpgsql
                  as $$ begin raise exception 'no' using errcode = '{code}'; end $$"
             ))
             .await;
-        let error = server.record().apply(&change).await.unwrap_err();
+        let error = server.record().one(&change).await.unwrap_err();
         assert!(format!("{error:?}").starts_with(kind), "{code}: {error:?}");
         assert_eq!(error.is_retryable(), kind == "Unavailable", "{code}: {error:?}");
     }
@@ -137,7 +137,7 @@ async fn an_update_that_matches_nothing_is_noticed() {
         )
         .await;
     let change = Change::from_event(&active("evt_1", "sub_1")).unwrap();
-    let error = server.record().apply(&change).await.unwrap_err();
+    let error = server.record().one(&change).await.unwrap_err();
     assert!(matches!(&error, RecordError::Dropped { what } if what.contains("PT409")), "{error:?}");
     assert_eq!(server.record().subscriptions(&SubscriptionQuery::all(false)).await.unwrap(), []);
     server.stop().await;

@@ -1,0 +1,2 @@
+-- The encoding of the database.
+select current_setting('server_encoding')

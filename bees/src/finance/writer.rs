@@ -1,0 +1,234 @@
+//! The way of events to the state of record: together, and in the order that happened.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use apiary_executor_sdk::Fault;
+use tokio::sync::oneshot;
+
+use super::change::Change;
+use super::error::RecordError;
+use super::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, TIES_MAX};
+use super::order::{Contender, decide};
+use super::reads::{ReadError, StripeReads};
+use super::record::{Answer, Applied, Record, Tie};
+use super::version;
+
+/// A writer of events. What comes while a call is under way goes with the next.
+#[derive(Clone)]
+pub struct Writer {
+    record: Arc<dyn Record>,
+    reads: Option<Arc<dyn StripeReads>>,
+    queue: Arc<Mutex<Queue>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// Events that wait for the next call; no more than callers wait.
+    waiting: VecDeque<Waiting>,
+    /// True while a task calls.
+    is_writing: bool,
+}
+
+struct Waiting {
+    change: Arc<Change>,
+    answer: oneshot::Sender<Result<Answer, RecordError>>,
+}
+
+impl Writer {
+    /// Creates a writer to this record.
+    pub fn new(record: Arc<dyn Record>) -> Self {
+        Self { record, reads: None, queue: Arc::default() }
+    }
+
+    /// Reads objects at Stripe where events alone do not decide an order.
+    #[must_use]
+    pub fn with_reads(self, reads: Arc<dyn StripeReads>) -> Self {
+        Self { reads: Some(reads), ..self }
+    }
+
+    /// Returns the reads at Stripe, if there is a key for them.
+    pub fn reads(&self) -> Option<&Arc<dyn StripeReads>> {
+        self.reads.as_ref()
+    }
+
+    /// Applies an event. Safe to repeat, and safe to give up on: an event that was applied all the same is a duplicate
+    /// then.
+    ///
+    /// # Errors
+    ///
+    /// The error of the record, or of a read at Stripe that may succeed later.
+    pub async fn apply(&self, change: Change) -> Result<Applied, RecordError> {
+        let change = Arc::new(change);
+        let mut attempt = Arc::clone(&change);
+        for _ in 0..TIES_MAX {
+            match self.send(attempt).await? {
+                Answer::Done(applied) => return Ok(applied),
+                Answer::Refused(error) => return Err(error),
+                Answer::Tie(tie) => attempt = Arc::new(self.settle(&change, &tie).await?),
+            }
+        }
+        Err(RecordError::Contended { code: format!("{TIES_MAX} other events of the object came between") })
+    }
+
+    /// Decides the order of an event among those of its second: returns the change that writes the last state.
+    async fn settle(&self, change: &Change, tie: &Tie) -> Result<Change, RecordError> {
+        let second = version::second(&tie.version).unwrap_or_default();
+        let stored = tie.events.iter().filter_map(|payload| Contender::read(payload));
+        let all = stored.chain(Contender::new(change.clone()));
+        let (same, before): (Vec<_>, Vec<_>) = all.partition(|event| event.second() == second);
+        let last = before.iter().map(Contender::second).max();
+        let before: Vec<_> = before.into_iter().filter(|event| Some(event.second()) == last).collect();
+        let Some(decision) = decide(&same, &before) else {
+            // The events of the stored state are recorded no longer: this one is older, and is only recorded.
+            return Ok(Change { event: change.event.clone(), customer: None, subscription: None, object: None });
+        };
+        // A lone event means that the one before it in this second is recorded no longer.
+        let is_certain = decision.is_certain && same.len() > 1;
+        let read = self.read(change, second, is_certain).await?;
+        let is_known = is_certain || read.is_some();
+        // What was read at Stripe depends on no event.
+        let is_open = decision.is_open && read.is_none();
+        let mut settled =
+            read.unwrap_or_else(|| Change { event: change.event.clone(), ..same[decision.winner].change.clone() });
+        settled.revise(version::next_revision(&tie.version), !is_known, is_open);
+        Ok(settled)
+    }
+
+    /// Reads the object at Stripe if the order of its events is not certain; `None` if it is, or cannot be read.
+    async fn read(&self, change: &Change, second: i64, is_certain: bool) -> Result<Option<Change>, RecordError> {
+        let (Some(kind), Some(id)) = (&change.event.object_type, &change.event.object_id) else { return Ok(None) };
+        if is_certain {
+            return Ok(None);
+        }
+        let Some(reads) = &self.reads else {
+            tracing::warn!(
+                object_id = %id, second,
+                "several events of one object bear this second, and their order is not certain: set \
+                 `finance.stripe_secret_key` so that the object is read at Stripe"
+            );
+            return Ok(None);
+        };
+        match reads.object(&change.event.account, change.event.livemode, kind, id).await {
+            Ok(object) => match change.with_object(&object, second) {
+                Ok(read) => Ok(Some(read)),
+                Err(error) => Ok(not_read(id, second, &error)),
+            },
+            Err(ReadError::Unavailable { what, retry_after }) => Err(RecordError::Stripe { what, retry_after }),
+            Err(error @ (ReadError::Refused(_) | ReadError::NotFound(_))) => Ok(not_read(id, second, &error)),
+        }
+    }
+
+    /// Adds an event to those that wait, and calls if nobody does.
+    async fn send(&self, change: Arc<Change>) -> Result<Answer, RecordError> {
+        let (answer, answered) = oneshot::channel();
+        let is_first = {
+            let mut queue = lock(&self.queue);
+            queue.waiting.push_back(Waiting { change, answer });
+            !std::mem::replace(&mut queue.is_writing, true)
+        };
+        if is_first {
+            // A task of its own, so that a caller that goes away never cancels the others' call.
+            tokio::spawn(Turn(Arc::clone(&self.queue)).run(Arc::clone(&self.record)));
+        }
+        answered.await.unwrap_or_else(|_| Err(RecordError::unavailable("a call ended without an answer")))
+    }
+}
+
+fn not_read(id: &str, second: i64, error: &impl std::fmt::Display) -> Option<Change> {
+    tracing::warn!(
+        object_id = %id, second, %error,
+        "several events of one object bear this second, their order is not certain, and the object cannot be read at Stripe"
+    );
+    None
+}
+
+/// The right to call, held by one task at a time.
+struct Turn(Arc<Mutex<Queue>>);
+
+impl Turn {
+    /// Calls until nothing waits.
+    async fn run(self, record: Arc<dyn Record>) {
+        while let Some(batch) = self.take() {
+            let changes: Vec<&Change> = batch.iter().map(|waiting| waiting.change.as_ref()).collect();
+            let answers = apply(record.as_ref(), &changes).await;
+            for (waiting, answer) in batch.into_iter().zip(answers) {
+                // Fails for a caller that has gone away, which needs no answer.
+                let _ = waiting.answer.send(answer);
+            }
+            // Lets those that were answered now bring their next events, which go with the ones that wait already.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Takes the events of the next call. Of one object and second only one goes: each decides on those before it.
+    fn take(&self) -> Option<Vec<Waiting>> {
+        let mut queue = lock(&self.0);
+        let (mut batch, mut later, mut subjects, mut bytes) = (Vec::new(), VecDeque::new(), HashSet::new(), 0_usize);
+        while batch.len() < BATCH_EVENTS_MAX
+            && let Some(waiting) = queue.waiting.pop_front()
+        {
+            let size = waiting.change.event.payload.len();
+            if !batch.is_empty() && bytes.saturating_add(size) > BATCH_BYTES_MAX {
+                queue.waiting.push_front(waiting);
+                break;
+            }
+            if subjects.insert(subject(&waiting.change)) {
+                bytes = bytes.saturating_add(size);
+                batch.push(waiting);
+            } else {
+                later.push_back(waiting);
+            }
+        }
+        later.append(&mut queue.waiting);
+        queue.waiting = later;
+        queue.is_writing = !batch.is_empty();
+        (!batch.is_empty()).then_some(batch)
+    }
+}
+
+impl Drop for Turn {
+    /// After a panic, or in a runtime that ends: tells everybody who waits, by dropping their senders, and leaves the turn
+    /// to the next caller. After the last call nobody waits.
+    fn drop(&mut self) {
+        let mut queue = lock(&self.0);
+        if queue.is_writing {
+            queue.is_writing = false;
+            queue.waiting.clear();
+        }
+    }
+}
+
+/// Returns what two events of one call must not share.
+fn subject(change: &Change) -> (String, bool, String, i64) {
+    let event = &change.event;
+    let id = event.object_id.clone().unwrap_or_else(|| event.id.clone());
+    (event.account.clone(), event.livemode, id, event.created.as_second())
+}
+
+/// Calls the record. An error that may be the fault of one event is looked for in each: alone, it gets the answer that it
+/// would have had without the others.
+async fn apply(record: &dyn Record, changes: &[&Change]) -> Vec<Result<Answer, RecordError>> {
+    match record.apply(changes).await {
+        Ok(answers) => answers.into_iter().map(Ok).collect(),
+        Err(error) if changes.len() > 1 && error.fault() == Fault::Document => {
+            tracing::debug!(%error, events = changes.len(), "a call was refused: its events go one by one");
+            let mut answers = Vec::with_capacity(changes.len());
+            for change in changes {
+                let answer = record.apply(&[*change]).await;
+                answers.push(answer.and_then(|answers| first(answers)));
+            }
+            answers
+        }
+        Err(error) => vec![Err(error); changes.len()],
+    }
+}
+
+fn first(answers: Vec<Answer>) -> Result<Answer, RecordError> {
+    answers.into_iter().next().ok_or_else(|| RecordError::Answer("no answer to an event".to_owned()))
+}
+
+fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    // Valid after a panic: no change of the queue leaves it half-changed.
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
+}

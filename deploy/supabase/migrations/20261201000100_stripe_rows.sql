@@ -1,0 +1,216 @@
+-- The parts of `apply_stripe_events`, which is in the next file: rows of objects, items, ties and checks.
+
+-- Writes the rows of one table of objects that are told by their own events alone. Returns the places of the changes
+-- that were written. Of several changes of one object the greatest version counts.
+create or replace function public.stripe_write_objects(changes jsonb, table_name text)
+returns bigint[]
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  columns text;
+  excluded_columns text;
+  written bigint[];
+begin
+  -- Every change of a table has the same columns.
+  select string_agg(quote_ident(key), ', ' order by key), string_agg('excluded.' || quote_ident(key), ', ' order by key)
+  into columns, excluded_columns
+  from (
+    select jsonb_object_keys(one.change -> 'object') as key
+    from (
+      select change from jsonb_array_elements(changes) as c (change)
+      where change #>> '{object,table}' = table_name limit 1
+    ) as one
+  ) as keys
+  where key <> 'table';
+  if columns is null then
+    return '{}';
+  end if;
+  execute format(
+    'with incoming as (
+       select distinct on (r.account, r.livemode, r.id) c.number, r.*
+       from jsonb_array_elements($1) with ordinality as c (change, number)
+       cross join lateral jsonb_populate_record(null::public.%1$I, c.change -> ''object'') as r
+       where c.change #>> ''{object,table}'' = $2
+       order by r.account, r.livemode, r.id, r.state_version desc
+     ), written as (
+       insert into public.%1$I as stored (%2$s)
+       select %2$s from incoming
+       on conflict (account, livemode, id) do update set (%2$s, updated_at) = row(%3$s, now())
+       where stored.state_version < excluded.state_version
+       returning stored.account, stored.livemode, stored.id
+     )
+     select coalesce(array_agg(number), ''{}'') from incoming join written using (account, livemode, id)',
+    'stripe_' || table_name, columns, excluded_columns
+  ) using changes, table_name into written;
+  return written;
+end
+$$;
+
+-- Returns the ties among the changes that were not written, as {number: stored version}. Raises an error for one that
+-- was not written though nothing newer is stored: it must not pass for success.
+create or replace function public.stripe_ties(changes jsonb, unwritten bigint[], part text, table_name text)
+returns jsonb
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  found record;
+  ties jsonb := '{}';
+begin
+  if cardinality(unwritten) = 0 then
+    return ties;
+  end if;
+  for found in execute format(
+    'select r.number, r.id, r.version, stored.state_version as stored, stored.order_open
+     from (
+       select number, change #>> array[$3, ''account''] as account,
+         (change #>> array[$3, ''livemode''])::boolean as livemode, change #>> array[$3, ''id''] as id,
+         change #>> array[$3, ''state_version''] as version
+       from jsonb_array_elements($1) with ordinality as c (change, number)
+       where number = any ($2)
+     ) as r
+     left join public.%I as stored
+       on stored.account = r.account and stored.livemode = r.livemode and stored.id = r.id
+     where r.version <> '''' and (r.version collate "C" >= left(stored.state_version, -4)
+       or stored.order_open or stored.id is null)',
+    table_name
+  ) using changes, unwritten, part
+  loop
+    if found.stored is null or found.stored collate "C" < found.version then
+      raise exception '% % was not written: a trigger or rule on public.% drops writes', part, found.id, table_name
+        using errcode = 'PT409';
+    end if;
+    -- The same finality and second; or an older event, which may tell more of an order that is open.
+    if left(found.stored, -4) = left(found.version, -4) or found.order_open then
+      ties := ties || jsonb_build_object(found.number::text, found.stored);
+    end if;
+  end loop;
+  return ties;
+end
+$$;
+
+-- Replaces the items of the subscriptions whose state was written by these changes.
+create or replace function public.stripe_write_items(changes jsonb, written bigint[])
+returns void
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  subscriptions jsonb;
+begin
+  select coalesce(jsonb_agg(changes -> (place - 1)::int -> 'subscription'), '[]') into subscriptions
+  from unnest(written) as w (place);
+
+  delete from public.stripe_subscription_items as i
+  using jsonb_array_elements(subscriptions) as s (row)
+  where i.account = s.row ->> 'account' and i.livemode = (s.row ->> 'livemode')::boolean
+    and i.subscription_id = s.row ->> 'id'
+    and not exists (select from jsonb_array_elements(s.row -> 'items') as item where item ->> 'id' = i.id);
+
+  insert into public.stripe_subscription_items as stored
+    (account, livemode, subscription_id, id, position, price_id, product_id, quantity, metered, currency, unit_amount,
+     "interval", interval_count, current_period_start, current_period_end)
+  select distinct on (s.row ->> 'account', s.row ->> 'livemode', s.row ->> 'id', i.id)
+    s.row ->> 'account', (s.row ->> 'livemode')::boolean, s.row ->> 'id', i.id, i.position, i.price_id, i.product_id,
+    i.quantity, i.metered, i.currency, i.unit_amount, i."interval", i.interval_count, i.current_period_start,
+    i.current_period_end
+  from jsonb_array_elements(subscriptions) as s (row)
+  cross join lateral jsonb_populate_recordset(null::public.stripe_subscription_items, s.row -> 'items') as i
+  on conflict (account, livemode, subscription_id, id) do update
+  set position = excluded.position, price_id = excluded.price_id, product_id = excluded.product_id,
+      quantity = excluded.quantity, metered = excluded.metered, currency = excluded.currency,
+      unit_amount = excluded.unit_amount, "interval" = excluded."interval", interval_count = excluded.interval_count,
+      current_period_start = excluded.current_period_start, current_period_end = excluded.current_period_end
+  -- Most changes of a subscription leave its items as they are.
+  where stored.* is distinct from excluded.*;
+end
+$$;
+
+-- Raises an error if a register of a customer or subscription is older than what these changes write: its update
+-- matched nothing, though nothing newer is stored.
+create or replace function public.stripe_check_written(
+  customers public.stripe_customers[], subscriptions public.stripe_subscriptions[]
+)
+returns void
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  dropped text;
+begin
+  select r.id into dropped
+  from unnest(customers) as r
+  left join public.stripe_customers as stored using (account, livemode, id)
+  where r.id is not null and (stored.checkout_version >= r.checkout_version) is not true
+  limit 1;
+  if found then
+    raise exception 'customer % was not written: a trigger or rule on public.stripe_customers drops writes', dropped
+      using errcode = 'PT409';
+  end if;
+
+  select r.id into dropped
+  from unnest(subscriptions) as r
+  left join public.stripe_subscriptions as stored using (account, livemode, id)
+  where r.id is not null and (
+    stored.customer_version >= r.customer_version and stored.checkout_version >= r.checkout_version
+    and stored.invoice_version >= r.invoice_version
+  ) is not true
+  limit 1;
+  if found then
+    raise exception
+      'subscription % was not written: a trigger or rule on public.stripe_subscriptions drops writes', dropped
+      using errcode = 'PT409';
+  end if;
+end
+$$;
+
+-- Raises an error if the event of a change without a tie is not recorded.
+create or replace function public.stripe_check_recorded(changes jsonb, ties jsonb)
+returns void
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+begin
+  perform from jsonb_array_elements(changes) with ordinality as c (change, place)
+  where not ties ? c.place::text and not exists (
+    select from public.stripe_events as s
+    where s.account = c.change #>> '{event,account}' and s.livemode = (c.change #>> '{event,livemode}')::boolean
+      and s.id = c.change #>> '{event,id}'
+  );
+  if found then
+    raise exception 'an event was not written: a trigger or rule on public.stripe_events drops writes'
+      using errcode = 'PT409';
+  end if;
+end
+$$;
+
+-- Returns the events of an object that bear the second of this version, and those of the last second before.
+create or replace function public.stripe_events_of(event jsonb, version text)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  with second as (
+    select to_timestamp(substr(version, 3, 12)::bigint) as at
+  ), events as (
+    select created, payload
+    from public.stripe_events, second
+    where account = event ->> 'account' and livemode = (event ->> 'livemode')::boolean
+      and object_id = event ->> 'object_id' and object_type is not distinct from event ->> 'object_type'
+      and created <= second.at
+      and payload is not null
+    order by created desc
+    limit 64
+  )
+  select coalesce(jsonb_agg(payload), '[]')
+  from events, second
+  where created = second.at or created = (select max(created) from events, second where created < second.at)
+$$;
