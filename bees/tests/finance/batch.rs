@@ -27,12 +27,12 @@ async fn answers(record: &dyn Record, changes: &[Change]) -> Vec<String> {
 }
 
 async fn assert_each_has_its_answer(record: &dyn Record) {
-    let first = [active("evt_1", "sub_1", T0), active("evt_2", "sub_1", T0 + 5), active("evt_3", "sub_2", T0)];
-    assert_eq!(answers(record, &first).await, ["superseded", "applied", "applied"]);
+    let first = [active("evt_2", "sub_1", T0 + 5), active("evt_1", "sub_1", T0), active("evt_3", "sub_2", T0)];
+    assert_eq!(answers(record, &first).await, ["applied", "superseded", "applied"]);
     let plan = Change::from_event(&event("evt_4", "plan.created", T0, &serde_json::json!({"id": "plan_1"}))).unwrap();
     let next = [active("evt_1", "sub_1", T0), plan, active("evt_5", "sub_2", T0), active("evt_6", "sub_3", T0)];
     assert_eq!(answers(record, &next).await, ["duplicate", "ignored", "tie with 1", "applied"]);
-    assert!(answers(record, &[]).await.is_empty() || !answers(record, &first).await.is_empty());
+    assert!(answers(record, &[]).await.is_empty());
 }
 
 const NO_MORE: &str = "alter table public.stripe_subscriptions add constraint no_more check (id <> 'sub_bad')";
@@ -104,7 +104,8 @@ async fn a_trigger_that_drops_writes_is_told_for_its_table_and_holds_up_no_other
                for each row execute function drop_it()",
         )
         .await;
-    let refund = serde_json::json!({"id": "re_1", "object": "refund", "status": "pending", "amount": 1, "currency": "eur"});
+    let refund =
+        serde_json::json!({"id": "re_1", "object": "refund", "status": "pending", "amount": 1, "currency": "eur"});
     let refund = Change::from_event(&event("evt_2", "refund.created", T0, &refund)).unwrap();
     let changes = [active("evt_1", "sub_1", T0), refund];
     assert_eq!(answers(&*database.record(), &changes).await, ["applied", "record-dropped"]);

@@ -36,7 +36,7 @@ async fn a_pause_of_collection_has_columns_and_shows_in_the_access() {
     let file = File::new().await;
     applied(&file, &single("pause_collection")["event"]).await;
     let pause = "select pause_collection_behavior, pause_collection_resumes_at from stripe_subscriptions";
-    assert_eq!(row(&file, pause).await, texts(&["void", "2026-01-28T06:40:00Z"]));
+    assert_eq!(row(&file, pause).await, texts(&["void", "2026-01-28T07:06:40Z"]));
     let access = "select iif(has_access, 'yes', 'no'), iif(paused, 'yes', 'no'), why from subscription_access";
     assert_eq!(row(&file, access).await, texts(&["no", "yes", "collection is paused, and invoices are voided"]));
 }
@@ -78,10 +78,10 @@ async fn half_a_character_is_replaced_and_the_event_applied() {
     let file = File::new().await;
     let raw = single("lone_surrogate")["raw"].as_str().unwrap().to_owned();
     assert_eq!(apply(&file.record, raw.as_bytes()).await, Applied::Applied);
-    assert_eq!(row(&file, "select name, payload from (select name from stripe_customers), stripe_events").await, [
-        Some("Zo\u{fffd}".to_owned()),
-        Some(raw)
-    ]);
+    assert_eq!(
+        row(&file, "select name, payload from (select name from stripe_customers), stripe_events").await,
+        [Some("Zo\u{fffd}".to_owned()), Some(raw)]
+    );
 }
 
 #[test]
@@ -128,7 +128,8 @@ async fn a_payment_its_refund_and_its_dispute_are_kept() {
         apply(&file.record, event).await;
     }
     let text = |sql: &'static str| row(&file, sql);
-    let payment = "select status, cast(amount as text), currency, metadata_user_id, latest_charge_id from stripe_payments";
+    let payment =
+        "select status, cast(amount as text), currency, metadata_user_id, latest_charge_id from stripe_payments";
     assert_eq!(text(payment).await, texts(&["succeeded", "1999", "jpy", "u1", "ch_1"]));
     let charged = "select cast(amount_refunded as text), cast(refunded as text), payment_id from stripe_charges";
     assert_eq!(text(charged).await, texts(&["1999", "1", "pi_1"]));
@@ -171,9 +172,7 @@ async fn an_invoice_that_is_paid_and_fails_in_one_second_is_paid() {
 #[tokio::test]
 async fn a_schedule_tells_the_change_that_is_to_come() {
     let file = File::new().await;
-    let phase = |start: i64, price: &str| {
-        json!({"start_date": start, "end_date": start + 100, "items": [{"price": price, "quantity": 3}]})
-    };
+    let phase = |start: i64, price: &str| json!({"start_date": start, "end_date": start + 100, "items": [{"price": price, "quantity": 3}]});
     let schedule = json!({"id": "sub_sched_1", "object": "subscription_schedule", "status": "active",
         "customer": "cus_1", "subscription": "sub_1", "current_phase": {"start_date": T0, "end_date": T0 + 100},
         "end_behavior": "release", "phases": [phase(T0, "price_now"), phase(T0 + 100, "price_next")]});
@@ -202,7 +201,8 @@ async fn stripes_own_objects_are_kept_in_every_table() {
     .into_iter()
     .enumerate()
     {
-        let bytes = event(&format!("evt_{n}"), event_type, T0 + i64::try_from(n).unwrap(), &fixtures["resources"][name]);
+        let bytes =
+            event(&format!("evt_{n}"), event_type, T0 + i64::try_from(n).unwrap(), &fixtures["resources"][name]);
         assert_eq!(apply(&file.record, &bytes).await, Applied::Applied, "{event_type}");
         assert_eq!(apply(&record, &bytes).await, Applied::Applied, "{event_type}");
     }

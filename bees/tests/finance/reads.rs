@@ -47,9 +47,8 @@ fn active(price: &str) -> Value {
 
 /// Two updates of one second that list nothing of what they changed.
 fn undecided() -> [Change; 2] {
-    [("evt_1", "price_b"), ("evt_2", "price_a")].map(|(id, price)| {
-        Change::from_event(&event(id, "customer.subscription.updated", T0, &active(price))).unwrap()
-    })
+    [("evt_1", "price_b"), ("evt_2", "price_a")]
+        .map(|(id, price)| Change::from_event(&event(id, "customer.subscription.updated", T0, &active(price))).unwrap())
 }
 
 fn writer(file: &File) -> Writer {

@@ -20,8 +20,9 @@ fn change() -> Change {
     Change::from_event(&event("evt_1", "customer.subscription.updated", T0, &object)).unwrap()
 }
 
-fn record(server: &Scripted, key: &str, retries: Retries) -> PostgrestRecord {
-    PostgrestRecord::with_retries(&server.url, &SecretString::from(key), Arc::new(SystemClock), retries).unwrap()
+fn record(server: &Scripted, key: &str, retries: Retries) -> Arc<PostgrestRecord> {
+    let key = SecretString::from(key);
+    Arc::new(PostgrestRecord::with_retries(&server.url, &key, Arc::new(SystemClock), retries).unwrap())
 }
 
 /// Applies an event against these answers; returns the outcome and the number of calls.

@@ -49,7 +49,10 @@ fn own() -> Vec<Sequence> {
         (
             "year_to_month",
             vec![
-                updated(with(object("active", "year", 1), "metadata", json!({"a": "1"})), json!({"metadata": {"a": null}})),
+                updated(
+                    with(object("active", "year", 1), "metadata", json!({"a": "1"})),
+                    json!({"metadata": {"a": null}}),
+                ),
                 updated(with(object("active", "month", 1), "metadata", json!({"a": "1"})), price("year")),
             ],
             json!({"price_id": "month"}),
@@ -103,9 +106,15 @@ fn own() -> Vec<Sequence> {
         (
             "collection_paused_and_resumed_and_paused",
             vec![
-                updated(with(object("active", "basic", 1), "pause_collection", json!({"behavior": "void"})), json!({"pause_collection": null})),
+                updated(
+                    with(object("active", "basic", 1), "pause_collection", json!({"behavior": "void"})),
+                    json!({"pause_collection": null}),
+                ),
                 updated(object("active", "basic", 1), json!({"pause_collection": {"behavior": "void"}})),
-                updated(with(object("active", "basic", 1), "pause_collection", json!({"behavior": "keep_as_draft"})), json!({"pause_collection": null})),
+                updated(
+                    with(object("active", "basic", 1), "pause_collection", json!({"behavior": "keep_as_draft"})),
+                    json!({"pause_collection": null}),
+                ),
             ],
             json!({"pause_collection_behavior": "keep_as_draft"}),
         ),
@@ -121,8 +130,14 @@ fn own() -> Vec<Sequence> {
         (
             "cancellation_at_period_end_taken_back",
             vec![
-                updated(with(object("active", "basic", 1), "cancel_at_period_end", json!(true)), json!({"cancel_at_period_end": false})),
-                updated(with(object("active", "basic", 1), "metadata", json!({"kept": "yes"})), json!({"cancel_at_period_end": true, "metadata": {"kept": null}})),
+                updated(
+                    with(object("active", "basic", 1), "cancel_at_period_end", json!(true)),
+                    json!({"cancel_at_period_end": false}),
+                ),
+                updated(
+                    with(object("active", "basic", 1), "metadata", json!({"kept": "yes"})),
+                    json!({"cancel_at_period_end": true, "metadata": {"kept": null}}),
+                ),
             ],
             json!({"cancel_at_period_end": false}),
         ),

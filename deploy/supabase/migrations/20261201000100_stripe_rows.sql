@@ -29,8 +29,8 @@ begin
   end if;
   execute format(
     'with incoming as (
-       select distinct on (r.account, r.livemode, r.id) c.number, r.*
-       from jsonb_array_elements($1) with ordinality as c (change, number)
+       select distinct on (r.account, r.livemode, r.id) c.place, r.*
+       from jsonb_array_elements($1) with ordinality as c (change, place)
        cross join lateral jsonb_populate_record(null::public.%1$I, c.change -> ''object'') as r
        where c.change #>> ''{object,table}'' = $2
        order by r.account, r.livemode, r.id, r.state_version desc
@@ -41,14 +41,14 @@ begin
        where stored.state_version < excluded.state_version
        returning stored.account, stored.livemode, stored.id
      )
-     select coalesce(array_agg(number), ''{}'') from incoming join written using (account, livemode, id)',
+     select coalesce(array_agg(place), ''{}'') from incoming join written using (account, livemode, id)',
     'stripe_' || table_name, columns, excluded_columns
   ) using changes, table_name into written;
   return written;
 end
 $$;
 
--- Returns the ties among the changes that were not written, as {number: stored version}. Raises an error for one that
+-- Returns the ties among the changes that were not written, as {place: stored version}. Raises an error for one that
 -- was not written though nothing newer is stored: it must not pass for success.
 create or replace function public.stripe_ties(changes jsonb, unwritten bigint[], part text, table_name text)
 returns jsonb
@@ -64,13 +64,13 @@ begin
     return ties;
   end if;
   for found in execute format(
-    'select r.number, r.id, r.version, stored.state_version as stored, stored.order_open
+    'select r.place, r.id, r.version, stored.state_version as stored, stored.order_open
      from (
-       select number, change #>> array[$3, ''account''] as account,
+       select place, change #>> array[$3, ''account''] as account,
          (change #>> array[$3, ''livemode''])::boolean as livemode, change #>> array[$3, ''id''] as id,
          change #>> array[$3, ''state_version''] as version
-       from jsonb_array_elements($1) with ordinality as c (change, number)
-       where number = any ($2)
+       from jsonb_array_elements($1) with ordinality as c (change, place)
+       where place = any ($2)
      ) as r
      left join public.%I as stored
        on stored.account = r.account and stored.livemode = r.livemode and stored.id = r.id
@@ -85,7 +85,7 @@ begin
     end if;
     -- The same finality and second; or an older event, which may tell more of an order that is open.
     if left(found.stored, -4) = left(found.version, -4) or found.order_open then
-      ties := ties || jsonb_build_object(found.number::text, found.stored);
+      ties := ties || jsonb_build_object(found.place::text, found.stored);
     end if;
   end loop;
   return ties;

@@ -143,6 +143,9 @@ begin
   select coalesce(array_agg(ordinality), '{}') into written from done;
   applied := applied || written;
 
+  -- Before any row refers to them.
+  perform public.stripe_check_written(customers, null);
+
   with incoming as (
     select distinct on (r.account, r.livemode, r.id) r.*
     from unnest(subscriptions) with ordinality as r
@@ -280,7 +283,7 @@ begin
   )
   select coalesce(array_agg(ordinality), '{}') into written from done;
 
-  perform public.stripe_check_written(customers, subscriptions);
+  perform public.stripe_check_written(null, subscriptions);
 
   for object_table in
     select distinct change #>> '{object,table}' from jsonb_array_elements(changes) as c (change)

@@ -4,24 +4,37 @@ use std::iter::Sum;
 use std::ops::Add;
 
 use super::contender::Contender;
-use super::previous::differences;
+use super::previous::{Differences, changes, differences};
 use super::ranks::lifecycle;
 
-/// Contradictions in an order, and, where these are equal, its links without evidence.
+/// Evidence against an order, the heaviest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Cost {
+    /// Previous values that are not those of the event before.
     contradictions: u32,
+    /// Links that no previous values support.
     unknown: u32,
+    /// Values that changed without being listed.
+    unlisted: u32,
 }
 
 impl Cost {
-    pub(super) const NONE: Self = Self { contradictions: 0, unknown: 0 };
-    pub(super) const UNKNOWN: Self = Self { contradictions: 0, unknown: 1 };
+    pub(super) const NONE: Self = Self { contradictions: 0, unknown: 0, unlisted: 0 };
+    pub(super) const UNKNOWN: Self = Self { contradictions: 0, unknown: 1, unlisted: 0 };
     /// A link that cannot be: something before a creation, or after a deletion.
-    const IMPOSSIBLE: Self = Self { contradictions: 100_000, unknown: 0 };
+    const IMPOSSIBLE: Self = Self { contradictions: 100_000, unknown: 0, unlisted: 0 };
 
     fn contradictions(contradictions: u32) -> Self {
-        Self { contradictions: contradictions.min(Self::IMPOSSIBLE.contradictions), unknown: 0 }
+        Self { contradictions: contradictions.min(Self::IMPOSSIBLE.contradictions), ..Self::NONE }
+    }
+
+    fn unlisted(unlisted: u32) -> Self {
+        Self { unlisted, ..Self::NONE }
+    }
+
+    /// Returns true for an order all of whose links are supported by previous values.
+    pub(super) fn is_supported(self) -> bool {
+        self.contradictions == 0 && self.unknown == 0
     }
 }
 
@@ -32,6 +45,7 @@ impl Add for Cost {
         Self {
             contradictions: self.contradictions.saturating_add(other.contradictions),
             unknown: self.unknown.saturating_add(other.unknown),
+            unlisted: self.unlisted.saturating_add(other.unlisted),
         }
     }
 }
@@ -42,9 +56,8 @@ impl Sum for Cost {
     }
 }
 
-/// Returns the cost of the cheapest orders of these events, and the events that are last in one of them. `start` is
-/// before all.
-pub(super) fn cheapest_ends(events: &[Contender], among: &[usize], start: Option<&Contender>) -> (Cost, Vec<usize>) {
+/// Returns, for each of these events, the cost of the cheapest order in which it is the last. `start` is before all.
+pub(super) fn costs(events: &[Contender], among: &[usize], start: Option<&Contender>) -> Vec<(usize, Cost)> {
     let count = among.len();
     let link = |from: usize, to: usize| follows(&events[among[from]], &events[among[to]]);
     let links: Vec<Vec<Cost>> = (0..count).map(|from| (0..count).map(|to| link(from, to)).collect()).collect();
@@ -61,8 +74,7 @@ pub(super) fn cheapest_ends(events: &[Contender], among: &[usize], start: Option
         }
     }
     let ends = best.pop().unwrap_or_default();
-    let cheapest = ends.iter().flatten().min().copied().unwrap_or(Cost::NONE);
-    (cheapest, (0..count).filter(|last| ends[*last] == Some(cheapest)).map(|last| among[last]).collect())
+    among.iter().copied().zip(ends).filter_map(|(event, cost)| Some((event, cost?))).collect()
 }
 
 /// Returns the cost of one event right after another.
@@ -72,9 +84,10 @@ fn follows(earlier: &Contender, later: &Contender) -> Cost {
     }
     if let Some(previous) = &later.previous {
         let listed = Some(previous).filter(|values| values.as_object().is_some_and(|values| !values.is_empty()));
-        return Cost::contradictions(differences(listed, &later.object, &earlier.object));
+        let Differences { listed, unlisted } = differences(listed, &later.object, &earlier.object);
+        return Cost::contradictions(listed) + Cost::unlisted(unlisted);
     }
-    let unchanged = differences(None, &later.object, &earlier.object);
+    let changed = changes(&later.object, &earlier.object);
     match (later.event_type.as_str(), lifecycle(earlier), lifecycle(later)) {
         // These announce a state, and change nothing.
         (
@@ -83,16 +96,16 @@ fn follows(earlier: &Contender, later: &Contender) -> Cost {
             | "customer.subscription.pending_update_expired"
             | "subscription_schedule.expiring",
             ..,
-        ) => Cost::contradictions(unchanged),
-        // These change the status, and nothing else; an update beside them may have shown the change already.
+        ) => Cost::contradictions(changed),
+        // These change the status; an update beside them may have shown the change already.
         ("customer.subscription.paused" | "customer.subscription.resumed", ..) => {
             let mut earlier = earlier.object.clone();
             earlier["status"] = later.object["status"].clone();
-            Cost::contradictions(differences(None, &later.object, &earlier))
+            Cost::unlisted(changes(&later.object, &earlier))
         }
         // Types that follow each other in one order only.
         (_, Some(before), Some(after)) => Cost::contradictions(u32::from(before > after)),
-        _ if later.verb() == "deleted" || earlier.verb() == "created" || unchanged == 0 => Cost::NONE,
+        _ if later.verb() == "deleted" || earlier.verb() == "created" || changed == 0 => Cost::NONE,
         _ => Cost::UNKNOWN,
     }
 }

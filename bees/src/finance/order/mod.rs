@@ -43,25 +43,31 @@ pub(super) fn decide(events: &[Contender], before: &[Contender]) -> Option<Decis
         let winner = ranks::highest(events, candidates, Cost::UNKNOWN)?;
         return Some(Decision { winner, is_certain: false, is_open: false });
     }
-    let (cost, last) = links::cheapest_ends(events, &candidates, None);
-    if let Some(winner) = certain(events, cost, &last) {
+    let costs = links::costs(events, &candidates, None);
+    if let Some(winner) = certain(events, &costs) {
         return Some(Decision { winner, is_certain: true, is_open: false });
     }
     let start = decide(before, &[]).filter(|decision| decision.is_certain).map(|decision| &before[decision.winner]);
-    let (cost, last) = match start {
-        Some(start) => links::cheapest_ends(events, &candidates, Some(start)),
-        None => (cost, last),
+    let costs = match start {
+        Some(start) => links::costs(events, &candidates, Some(start)),
+        None => costs,
     };
-    let known = certain(events, cost, &last);
-    let winner = known.or_else(|| ranks::highest(events, last, cost))?;
+    let known = certain(events, &costs);
+    let cheapest = costs.iter().map(|(_, cost)| *cost).min()?;
+    let last = costs.iter().filter(|(_, cost)| *cost == cheapest).map(|(event, _)| *event).collect();
+    let winner = known.or_else(|| ranks::highest(events, last, cheapest))?;
     Some(Decision { winner, is_certain: known.is_some(), is_open: true })
 }
 
-/// Returns the last event if an order without a gap leads to one state only.
-fn certain(events: &[Contender], cost: Cost, last: &[usize]) -> Option<usize> {
-    let winner = *last.first()?;
-    let is_one_state = last.iter().all(|n| events[*n].shows_the_same(&events[winner]));
-    (cost == Cost::NONE && is_one_state).then_some(winner)
+/// Returns the last event, if one state only can be the last: at the end of an order without any gap, or else of one all
+/// of whose links are supported.
+fn certain(events: &[Contender], costs: &[(usize, Cost)]) -> Option<usize> {
+    let one_state = |can_be_last: &dyn Fn(Cost) -> bool| {
+        let mut last = costs.iter().filter(|(_, cost)| can_be_last(*cost)).map(|(event, _)| *event);
+        let winner = last.next()?;
+        last.all(|event| events[event].shows_the_same(&events[winner])).then_some(winner)
+    };
+    one_state(&|cost| cost == Cost::NONE).or_else(|| one_state(&Cost::is_supported))
 }
 
 #[cfg(test)]

@@ -1,35 +1,63 @@
 //! Comparison of an object with an earlier one, through the previous values that an event lists.
 
 use std::collections::BTreeSet;
+use std::iter::Sum;
+use std::ops::Add;
 
 use serde_json::{Map, Value};
+
+/// Places in which an earlier object differs from what an event says of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Differences {
+    /// Among the previous values that the event lists.
+    pub(super) listed: u32,
+    /// Among all others, which should not have changed.
+    pub(super) unlisted: u32,
+}
+
+impl Add for Differences {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { listed: self.listed + other.listed, unlisted: self.unlisted + other.unlisted }
+    }
+}
+
+impl Sum for Differences {
+    fn sum<I: Iterator<Item = Self>>(differences: I) -> Self {
+        differences.fold(Self::default(), Add::add)
+    }
+}
+
+fn listed(count: u32) -> Differences {
+    Differences { listed: count, unlisted: 0 }
+}
 
 /// Counts the places in which an earlier object differs from a later one with these previous values put back. None means
 /// that the earlier one is the state from which the later one came.
 ///
 /// Stripe lists what changed, and nothing else: of a hash the changed keys, of a list every element, `null` for what was
 /// absent. Some senders list a hash whole, or of a list's elements the changed keys; both are understood.
-pub(super) fn differences(previous: Option<&Value>, later: &Value, earlier: &Value) -> u32 {
+pub(super) fn differences(previous: Option<&Value>, later: &Value, earlier: &Value) -> Differences {
     match previous {
-        None => changes(later, earlier),
+        None => Differences { listed: 0, unlisted: changes(later, earlier) },
         Some(Value::Object(values)) if !values.is_empty() => {
-            hash_differences(values, later, earlier).min(changes(&Value::Object(values.clone()), earlier))
+            hash_differences(values, later, earlier).min(listed(changes(&Value::Object(values.clone()), earlier)))
         }
         Some(Value::Array(values)) => list_differences(values, later, earlier),
-        Some(value) => u32::from(!is_same(value, earlier)),
+        Some(value) => listed(u32::from(!is_same(value, earlier))),
     }
 }
 
-fn hash_differences(previous: &Map<String, Value>, later: &Value, earlier: &Value) -> u32 {
-    let keys = keys(later).chain(keys(earlier)).chain(previous.keys());
-    let keys: BTreeSet<&String> = keys.collect();
+fn hash_differences(previous: &Map<String, Value>, later: &Value, earlier: &Value) -> Differences {
+    let keys: BTreeSet<&String> = keys(later).chain(keys(earlier)).chain(previous.keys()).collect();
     keys.into_iter().map(|key| differences(previous.get(key), &later[key], &earlier[key])).sum()
 }
 
-fn list_differences(previous: &[Value], later: &Value, earlier: &Value) -> u32 {
+fn list_differences(previous: &[Value], later: &Value, earlier: &Value) -> Differences {
     let (later, earlier) = (elements(later), elements(earlier));
     if previous.len() != earlier.len() {
-        return count(previous.len().abs_diff(earlier.len()));
+        return listed(count(previous.len().abs_diff(earlier.len())));
     }
     let pairs = previous.iter().enumerate().map(|(position, values)| {
         let was = counterpart(earlier, values, position);
@@ -48,7 +76,7 @@ fn counterpart<'a>(elements: &'a [Value], of: &Value, position: usize) -> &'a Va
 }
 
 /// Counts the places in which two values differ.
-fn changes(one: &Value, other: &Value) -> u32 {
+pub(super) fn changes(one: &Value, other: &Value) -> u32 {
     match (one, other) {
         (Value::Object(_), Value::Object(_)) => {
             let keys: BTreeSet<&String> = keys(one).chain(keys(other)).collect();
@@ -94,7 +122,7 @@ mod tests {
     use super::*;
 
     fn holds(previous: &Value, later: &Value, earlier: &Value) -> bool {
-        differences(Some(previous), later, earlier) == 0
+        differences(Some(previous), later, earlier) == Differences::default()
     }
 
     #[test]
@@ -103,6 +131,8 @@ mod tests {
         assert!(holds(&json!({"a": 1}), &later, &earlier));
         assert!(!holds(&json!({"a": 0}), &later, &earlier));
         assert!(!holds(&json!({"a": 1}), &json!({"a": 2, "b": 9}), &earlier), "b changed, and is not listed");
+        let unlisted = differences(Some(&json!({"a": 1})), &json!({"a": 2, "b": 9}), &earlier);
+        assert_eq!(unlisted, Differences { listed: 0, unlisted: 1 });
         assert!(holds(&json!({"a": null}), &later, &json!({"b": 1})), "null stands for what was absent");
     }
 

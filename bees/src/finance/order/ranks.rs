@@ -26,7 +26,7 @@ pub(super) fn lifecycle(event: &Contender) -> Option<u8> {
 
 /// Returns the event with the most probable last state of these. Contents decide, never ids: equal contents are one state.
 pub(super) fn highest(events: &[Contender], among: Vec<usize>, cost: Cost) -> Option<usize> {
-    let is_circle = cost == Cost::NONE;
+    let is_circle = cost.is_supported();
     among.into_iter().max_by_key(|n| {
         let event = &events[*n];
         let probable = if is_circle { rest(event) } else { progress(event) };

@@ -65,6 +65,21 @@ fn an_event_follows_the_one_whose_state_it_lists_as_previous() {
 }
 
 #[test]
+fn values_that_change_along_without_being_listed_do_not_hide_what_is_listed() {
+    let until = |mut object: Value, end: i64| {
+        object["items"]["data"][0]["current_period_end"] = json!(end);
+        object
+    };
+    let year = || until(subscription("active", "year"), 1_795_936_000);
+    let month = || until(subscription("active", "month"), 1_766_992_000);
+    let previous = || json!({"items": {"data": [{"price": {"id": "year"}}]}});
+    let events = vec![updated("evt_z", &year(), Value::Null), updated("evt_a", &month(), previous())];
+    assert_eq!(decided(events, &[]), certainly("evt_a"));
+    let noted = updated("evt_z", &year(), json!({"metadata": {"a": "1"}}));
+    assert_eq!(decided(vec![noted, updated("evt_a", &month(), previous())], &[]), certainly("evt_a"));
+}
+
+#[test]
 fn a_chain_of_many_is_followed_to_its_end() {
     let quantity = |quantity: u32| {
         let mut object = subscription("active", "seat");

@@ -89,7 +89,7 @@ async fn users_see_nothing_else_of_the_tables_also_after_a_second_run() {
 async fn amounts_are_written_by_the_currencys_smallest_unit() {
     let database = PrivateDatabase::migrated().await;
     for (amount, currency, expected) in [
-        (1999, "eur", "19.99 EUR"),
+        (1999_i64, "eur", "19.99 EUR"),
         (1999, "jpy", "1999 JPY"),
         (1999, "kwd", "1.999 KWD"),
         (-5, "usd", "-0.05 USD"),

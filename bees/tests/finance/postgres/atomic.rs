@@ -1,6 +1,6 @@
 //! Customer and subscription together, or neither.
 
-use apiary_bees::finance::{Applied, Change, Record as _, RecordError};
+use apiary_bees::finance::{Applied, Change, RecordError};
 use sqlx::query_scalar;
 
 use crate::harness::database::PrivateDatabase;
@@ -37,7 +37,7 @@ async fn an_update_that_matches_nothing_is_noticed() {
     database
         .run(
             "create function drop_it() returns trigger language plpgsql as 'begin return null; end';
-             create trigger meddling before update on public.stripe_customers for each row execute function drop_it()",
+             create trigger meddling before insert or update on public.stripe_customers for each row execute function drop_it()",
         )
         .await;
     let error = database.record().one(&change()).await.unwrap_err();

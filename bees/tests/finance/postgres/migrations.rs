@@ -144,10 +144,15 @@ async fn rows_of_before_keep_everything_and_go_on() {
     let record = database.record();
     assert_eq!(database.state().await, file.state().await);
     let row = record.subscriptions(&SubscriptionQuery::all(false)).await.unwrap().remove(0);
-    assert_eq!((row.account.as_str(), row.status.as_deref(), row.price_id.as_deref()), ("", Some("active"), Some("price_old")));
+    assert_eq!(
+        (row.account.as_str(), row.status.as_deref(), row.price_id.as_deref()),
+        ("", Some("active"), Some("price_old"))
+    );
     assert_eq!((row.user_id.as_deref(), row.last_invoice_outcome.as_deref()), (Some("u2"), Some("paid")));
 
-    let update = |id: &str, at: i64| event(id, "customer.subscription.updated", at, &subscription("sub_1", "cus_1", "unpaid", T0));
+    let update = |id: &str, at: i64| {
+        event(id, "customer.subscription.updated", at, &subscription("sub_1", "cus_1", "unpaid", T0))
+    };
     for (bytes, expected) in [
         (update("evt_2", T0), Applied::Duplicate),
         (update("evt_5", T0 - 1), Applied::Superseded),
@@ -170,7 +175,10 @@ async fn the_readmes_other_statements_work() {
     let ready: serde_json::Value =
         query_scalar("select public.apply_stripe_events('[]')").fetch_one(&mut database.connect().await).await.unwrap();
     assert_eq!(ready, serde_json::json!([{"outcome": "ready", "encoding": "UTF8", "uncertain": 0}]));
-    assert!(readme_block("select public.apply_stripe_events('[]')").contains(&ready.to_string().replace(':', ": ")));
+    assert!(
+        readme_block("select public.apply_stripe_events('[]')")
+            .contains(&ready.to_string().replace(':', ": ").replace(',', ", "))
+    );
     let delete = readme_block("  delete from public.stripe_events");
     assert_eq!(as_role(&database, "service_role", &delete).await, Ok(()));
     database.drop().await;

@@ -132,7 +132,7 @@ async fn an_update_that_matches_nothing_is_noticed() {
         .database
         .run(
             "create function public.drop_it() returns trigger language plpgsql as 'begin return null; end';
-             create trigger meddling before update on public.stripe_subscriptions
+             create trigger meddling before insert or update on public.stripe_subscriptions
                for each row execute function public.drop_it()",
         )
         .await;
