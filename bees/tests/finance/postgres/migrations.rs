@@ -99,6 +99,26 @@ async fn row_level_security_keeps_tables_shut_even_where_somebody_grants_too_muc
 }
 
 #[tokio::test]
+async fn a_role_that_may_call_and_not_write_writes_nothing() {
+    let database = PrivateDatabase::migrated().await;
+    database.run("revoke insert on public.stripe_events from service_role").await;
+    let call = r#"select public.apply_stripe_events('[{
+        "event": {"account": "", "id": "evt_2", "livemode": false, "type": "x", "created": "2026-11-21T00:00:00Z"},
+        "customer": {"account": "", "id": "cus_2", "livemode": false, "state_version": "", "checkout_version": "",
+          "order_uncertain": false, "order_open": false, "metadata": {}, "deleted": false}
+      }]')"#;
+    assert_eq!(as_role(&database, "service_role", call).await, Err("42501".to_owned()));
+    let rows: i64 = query_scalar("select count(*) from public.stripe_customers")
+        .fetch_one(&mut database.connect().await)
+        .await
+        .unwrap();
+    assert_eq!(rows, 0);
+    database.run("grant insert on public.stripe_events to service_role").await;
+    assert_eq!(as_role(&database, "service_role", call).await, Ok(()));
+    database.drop().await;
+}
+
+#[tokio::test]
 async fn every_status_of_stripes_can_be_stored() {
     let database = PrivateDatabase::migrated().await;
     let record = database.record();

@@ -67,6 +67,20 @@ async fn the_anon_key_is_refused_and_a_wrong_one_too() {
 }
 
 #[tokio::test]
+async fn a_table_that_is_missing_is_told_and_the_event_waits() {
+    let server = SupabaseLite::migrated().await;
+    server.database.run("drop table public.stripe_subscription_items").await;
+    for error in [
+        server.record().check().await.unwrap_err(),
+        server.record().one(&Change::from_event(&active("evt_2", "sub_2")).unwrap()).await.unwrap_err(),
+    ] {
+        assert!(matches!(error, RecordError::NotInstalled { .. }), "{error}");
+        assert_eq!(error.cause(), "record-tables");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_project_without_the_function_says_which_files_to_apply() {
     let server = SupabaseLite::start(PrivateDatabase::new().await).await;
     let error = server.record().check().await.unwrap_err();
