@@ -80,8 +80,8 @@ impl Writer {
         let last = before.iter().map(Contender::second).max();
         let before: Vec<_> = before.into_iter().filter(|event| Some(event.second()) == last).collect();
         let Some(decision) = decide(&same, &before) else {
-            // The events of the stored state are recorded no longer: this one is older, and is only recorded.
-            return Ok(Change { event: change.event.clone(), customer: None, subscription: None, object: None });
+            // The events of the stored state are recorded no longer: this one is older.
+            return Ok(only_recorded(change));
         };
         // A lone event means that the one before it in this second is recorded no longer.
         let is_certain = decision.is_certain && same.len() > 1;
@@ -92,7 +92,8 @@ impl Writer {
         let mut settled =
             read.unwrap_or_else(|| Change { event: change.event.clone(), ..same[decision.winner].change.clone() });
         settled.revise(version::next_revision(&tie.version), !is_known, is_open);
-        Ok(settled)
+        // Can be less where the events of the stored state are recorded no longer.
+        Ok(if settled.state_version() > tie.version.as_str() { settled } else { only_recorded(change) })
     }
 
     /// Reads the object at Stripe if the order of its events is not certain; `None` if it is, or cannot be read.
@@ -133,6 +134,11 @@ impl Writer {
         }
         answered.await.unwrap_or_else(|_| Err(RecordError::unavailable("a call ended without an answer")))
     }
+}
+
+/// Returns a change that records an event, and leaves its object as it is.
+fn only_recorded(change: &Change) -> Change {
+    Change { event: change.event.clone(), customer: None, subscription: None, object: None }
 }
 
 fn not_read(id: &str, second: i64, error: &impl std::fmt::Display) -> Option<Change> {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use apiary_bees::finance::{Change, ReadError, Record, RecordError, StripeReads, SubscriptionQuery, Writer};
 use async_trait::async_trait;
 use serde_json::{Value, json};
+use sqlx::{query_scalar, raw_sql};
 
 use crate::harness::event::{T0, event, subscription};
 use crate::harness::file::File;
@@ -108,5 +109,22 @@ async fn a_key_that_may_not_read_leaves_a_guess_that_is_told() {
         writer.apply(change).await.unwrap();
     }
     assert_eq!(price(&file).await.as_deref(), Some("price_b"));
+    assert_eq!(file.record.check().await.unwrap().uncertain, 1);
+}
+
+#[tokio::test]
+async fn a_state_whose_events_are_recorded_no_longer_holds_up_no_event() {
+    let file = File::new().await;
+    for change in undecided() {
+        writer(&file).apply(change).await.unwrap();
+    }
+    raw_sql("update stripe_events set payload = null").execute(&mut file.connect().await).await.unwrap();
+    for (id, at) in [("evt_3", T0 - 1), ("evt_4", T0), ("evt_5", T0 - 2)] {
+        let bytes = event(id, "customer.subscription.updated", at, &active("price_c"));
+        writer(&file).apply(Change::from_event(&bytes).unwrap()).await.unwrap();
+    }
+    let recorded: i64 =
+        query_scalar("select count(*) from stripe_events").fetch_one(&mut file.connect().await).await.unwrap();
+    assert_eq!(recorded, 5);
     assert_eq!(file.record.check().await.unwrap().uncertain, 1);
 }
