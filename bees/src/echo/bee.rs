@@ -86,6 +86,7 @@ impl Bee for Echo {
     async fn build(&self, client: Client, _: &Values) -> Result<Build, BeeError> {
         let executor = self
             .executor(client)
+            .slots(SLOTS)
             .handle("echo", echo)
             .handle_json("sleep", sleep)
             .handle_json("snooze", snooze)

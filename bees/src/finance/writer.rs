@@ -222,7 +222,7 @@ async fn apply(record: &dyn Record, changes: &[&Change]) -> Vec<Result<Answer, R
             let mut answers = Vec::with_capacity(changes.len());
             for change in changes {
                 let answer = record.apply(&[*change]).await;
-                answers.push(answer.and_then(|answers| first(answers)));
+                answers.push(answer.and_then(first));
             }
             answers
         }

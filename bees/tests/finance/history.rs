@@ -53,6 +53,67 @@ pub(crate) fn history_and_redelivery(length: usize) -> impl Strategy<Value = (Ve
     })
 }
 
+/// A subscription's life with up to `length` changes, several in one second, each listing the previous values of what it
+/// changed: its events in an order of arrival, some twice, and its last state.
+pub(crate) fn life(length: usize) -> impl Strategy<Value = (Vec<Vec<u8>>, Value)> {
+    let steps = vec((0..5_u8, any::<u8>(), 0..4_u8, any::<u16>()), 1..=length);
+    steps.prop_flat_map(|steps| {
+        let (events, last) = walk(&steps);
+        let twice = vec(0..events.len(), 0..=events.len());
+        let redelivery = twice.prop_flat_map(move |twice| {
+            let mut all = events.clone();
+            all.extend(twice.into_iter().map(|n| events[n].clone()));
+            Just(all).prop_shuffle()
+        });
+        (redelivery, Just(last))
+    })
+}
+
+/// Walks from state to state. Ids are not in the order of time.
+fn walk(steps: &[(u8, u8, u8, u16)]) -> (Vec<Vec<u8>>, Value) {
+    let mut state = subscription("sub_1", "cus_1", "trialing", T0);
+    let mut second = T0;
+    let mut events = vec![event("evt_first", "customer.subscription.created", second, &state)];
+    for (n, (what, value, pause, salt)) in steps.iter().enumerate() {
+        second += i64::from(*pause == 0);
+        let previous = change(&mut state, *what, *value);
+        let bytes = event(&format!("evt_{salt:05}{n:02}"), "customer.subscription.updated", second, &state);
+        let mut event: Value = serde_json::from_slice(&bytes).unwrap();
+        event["data"]["previous_attributes"] = previous;
+        events.push(event.to_string().into_bytes());
+    }
+    (events, state)
+}
+
+/// Changes one thing to another value; returns the previous one as Stripe lists it.
+fn change(state: &mut Value, what: u8, value: u8) -> Value {
+    let other = |values: &[Value], now: &Value| {
+        let others: Vec<&Value> = values.iter().filter(|value| *value != now).collect();
+        others[usize::from(value) % others.len()].clone()
+    };
+    let (path, values) = match what {
+        0 => ("/status", [json!("active"), json!("past_due"), json!("paused")]),
+        1 => ("/cancel_at_period_end", [json!(true), json!(false), json!(null)]),
+        2 => ("/metadata/n", [json!("1"), json!("2"), json!(null)]),
+        3 => ("/items/data/0/quantity", [json!(1), json!(2), json!(3)]),
+        _ => ("/items/data/0/price/id", [json!("price_a"), json!("price_b"), json!("price_c")]),
+    };
+    if state["metadata"]["n"].is_null() {
+        state["metadata"]["n"] = Value::Null;
+    }
+    let items = state["items"]["data"].clone();
+    let place = state.pointer_mut(path).unwrap();
+    let previous = place.clone();
+    *place = other(&values, &previous);
+    match what {
+        0 => json!({"status": previous}),
+        1 => json!({"cancel_at_period_end": previous}),
+        2 => json!({"metadata": {"n": previous}}),
+        // Of a list every element is listed.
+        _ => json!({"items": {"data": items}}),
+    }
+}
+
 /// An event without its id.
 #[derive(Clone, Debug)]
 struct Draft {

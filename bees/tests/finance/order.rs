@@ -6,7 +6,7 @@ use proptest::test_runner::TestCaseError;
 use crate::harness::event::{T0, apply, event, invoice, subscription};
 use crate::harness::file::File;
 use crate::harness::state::State;
-use crate::history::history_and_redelivery;
+use crate::history::{history_and_redelivery, life};
 use apiary_bees::finance::{Record as _, SubscriptionQuery};
 
 async fn end_state(events: &[Vec<u8>]) -> State {
@@ -27,6 +27,32 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             prop_assert_eq!(end_state(&events).await, end_state(&redelivery).await);
+            Ok::<_, TestCaseError>(())
+        })?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn a_life_that_lists_its_previous_values_ends_as_it_ended_or_says_that_it_is_not_certain(
+        (events, last) in life(9)
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let file = File::new().await;
+            for event in &events {
+                apply(&file.record, event).await;
+            }
+            let row = file.record.subscriptions(&SubscriptionQuery::all(false)).await.unwrap().remove(0);
+            let item = &last["items"]["data"][0];
+            let is_last = row.status.as_deref() == last["status"].as_str()
+                && row.quantity == item["quantity"].as_i64()
+                && row.price_id.as_deref() == item["price"]["id"].as_str()
+                && row.cancel_at_period_end == last["cancel_at_period_end"].as_bool()
+                && row.metadata["n"] == last["metadata"]["n"];
+            prop_assert!(is_last || row.order_uncertain, "{last} but {row:?}");
             Ok::<_, TestCaseError>(())
         })?;
     }

@@ -81,7 +81,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 /// Settings for every bee of a machine, whatever its functions.
 #[derive(Clone, Default)]
 pub(crate) struct Equipment {
-    /// Number of processes at the same time; the SDK's default if absent.
+    /// Number of processes at the same time; the bee's own if absent.
     slots: Option<usize>,
     offer: Offer,
     guard: Guard,
@@ -90,7 +90,8 @@ pub(crate) struct Equipment {
 impl Equipment {
     /// Reads the settings; used by `apiary up`, too.
     pub(crate) fn of(settings: &Settings) -> anyhow::Result<Self> {
-        let slots = usize::try_from(settings.integer(&table::BEE_SLOTS)).ok();
+        let slots = settings.is_set(&table::BEE_SLOTS).then(|| settings.integer(&table::BEE_SLOTS));
+        let slots = slots.and_then(|slots| usize::try_from(slots).ok());
         Ok(Self { slots, offer: profile::offer(settings), guard: profile::guard(settings)? })
     }
 

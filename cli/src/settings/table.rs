@@ -267,9 +267,8 @@ pub(crate) const BEE_SLOTS: Setting = Setting::new(
     "bee.slots",
     Kind::Integer { least: 1, most: 1000 },
     BEES,
-    "number of processes that it runs at the same time",
+    "number of processes that it runs at the same time; the bee's own if not set: 64 for finance, 8 for echo",
 )
-.default("8")
 .flag("--slots");
 pub(crate) const BEE_CPU: Setting = Setting::new(
     "bee.cpu",

@@ -39,10 +39,12 @@ begin
   ) then
     return;
   end if;
+  -- References of tables of yours to these keys are not dropped: they are an error here, and must name the account.
   for found in
     select conrelid::regclass as table_name, conname
     from pg_catalog.pg_constraint
-    where contype = 'f' and confrelid = 'public.stripe_customers'::regclass
+    where contype = 'f' and conrelid = 'public.stripe_subscriptions'::regclass
+      and confrelid = 'public.stripe_customers'::regclass
   loop
     execute format('alter table %s drop constraint %I', found.table_name, found.conname);
   end loop;

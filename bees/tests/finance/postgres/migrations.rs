@@ -190,8 +190,23 @@ async fn rows_of_before_keep_everything_and_go_on() {
 }
 
 #[tokio::test]
+async fn one_script_applies_them_and_can_be_run_again() {
+    let database = PrivateDatabase::new().await;
+    for _ in 0..2 {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/supabase/apply.sh");
+        let ran = tokio::process::Command::new("bash").arg(script).env("DATABASE_URL", database.url()).output().await;
+        let ran = ran.unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success() && said.contains("ready"), "{said}");
+    }
+    database.record().check().await.unwrap();
+    database.drop().await;
+}
+
+#[tokio::test]
 async fn the_readmes_other_statements_work() {
     let database = PrivateDatabase::migrated().await;
+    database.run(&readme_block("grant select (cancel_at")).await;
     let ready: serde_json::Value =
         query_scalar("select public.apply_stripe_events('[]')").fetch_one(&mut database.connect().await).await.unwrap();
     assert_eq!(ready, serde_json::json!([{"outcome": "ready", "encoding": "UTF8", "uncertain": 0}]));
