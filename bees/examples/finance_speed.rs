@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use apiary_bees::finance::{Change, PostgresRecord, PostgrestRecord, Record, Writer, limits};
-use apiary_identity::SystemClock;
+use apiary_identity::{Clock as _, SystemClock};
 use reqwest::header::{HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ type Fallible<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 #[tokio::main]
 async fn main() -> Fallible<()> {
     let events: usize = std::env::args().nth(1).map_or(Ok(10_000), |count| count.parse())?;
-    let second = i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs())?;
+    let second = SystemClock.now().as_second();
     let changes: Vec<Change> =
         (0..events).map(|n| Change::from_event(event(n, second).as_bytes())).collect::<Result<_, _>>()?;
     if let Ok(url) = std::env::var("SUPABASE_URL") {
@@ -58,7 +58,7 @@ fn event(number: usize, second: i64) -> String {
 
 /// The same events with new ids.
 fn again(changes: &[Change]) -> Fallible<Vec<Change>> {
-    let salt = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_nanos();
+    let salt = SystemClock.now().as_nanosecond();
     let renamed = changes.iter().map(|change| {
         let text =
             change.event.payload.replace("evt_", &format!("evt_{salt}_")).replace("sub_", &format!("sub_{salt}_"));

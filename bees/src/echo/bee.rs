@@ -29,6 +29,8 @@ const FUNCTIONS: [Function; 5] = [
     Function { name: "count", about: "counts to `to`; logs, reports and keeps where it is", args_schema: COUNT_ARGS },
     Function { name: "fail", about: "fails as it is told, for trying out retries", args_schema: FAIL_ARGS },
 ];
+/// Processes that a bee runs at the same time.
+const SLOTS: usize = 8;
 /// The most that is counted to.
 const COUNT_MAX: u32 = 1_000_000;
 /// JSON Schema of the arguments of `sleep`.

@@ -91,14 +91,15 @@ begin
     where r.ordinality in (select unnest(inserted)) and (r.state_version <> '' or r.checkout_version <> '')
   );
 
-  -- Locked in the order of keys, because an update alone would lock in any order.
+  -- Locked in the order of keys, because an update alone would lock in any order; not the keys themselves, which
+  -- references of other calls read.
   perform from public.stripe_customers as stored
   join (
     select distinct r.account, r.livemode, r.id from unnest(customers) as r
     where r.state_version <> '' or r.checkout_version <> ''
   ) as r using (account, livemode, id)
   order by account, livemode, id
-  for update of stored;
+  for no key update of stored;
 
   with incoming as (
     select distinct on (r.account, r.livemode, r.id) r.*
@@ -179,7 +180,7 @@ begin
     select distinct r.account, r.livemode, r.id from unnest(subscriptions) as r where r.id is not null
   ) as r using (account, livemode, id)
   order by account, livemode, id
-  for update of stored;
+  for no key update of stored;
 
   with incoming as (
     select distinct on (r.account, r.livemode, r.id) r.*

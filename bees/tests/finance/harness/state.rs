@@ -29,25 +29,32 @@ pub(crate) const TABLES: [&str; 11] = [
     // Without the outcome: which of two events was the first to change something does depend on their order.
     "select account, id, case when livemode then 'live' else 'test' end, type, object_type, object_id, customer_id,
         subscription_id, reason, payload from stripe_events order by 1, 2, 3",
-    "select account, id, substr(state_version, 1, 14), status, cast(amount_received as text), customer_id,
+    "select account, id, case when livemode then 'live' else 'test' end, substr(state_version, 1, 14), status,
+        cast(amount_received as text), customer_id,
         case when order_uncertain then 'uncertain' else '' end, metadata_user_id
         from stripe_payments order by 1, 2, 3",
-    "select account, id, substr(state_version, 1, 14), status, cast(amount_refunded as text), payment_id,
+    "select account, id, case when livemode then 'live' else 'test' end, substr(state_version, 1, 14), status,
+        cast(amount_refunded as text), payment_id,
         case when order_uncertain then 'uncertain' else '' end, metadata_user_id
         from stripe_charges order by 1, 2, 3",
-    "select account, id, substr(state_version, 1, 14), status, cast(amount_total as text), payment_id,
+    "select account, id, case when livemode then 'live' else 'test' end, substr(state_version, 1, 14), status,
+        cast(amount_total as text), payment_id,
         case when order_uncertain then 'uncertain' else '' end, metadata_user_id
         from stripe_checkouts order by 1, 2, 3",
-    "select account, id, substr(state_version, 1, 14), status, cast(amount as text), charge_id,
+    "select account, id, case when livemode then 'live' else 'test' end, substr(state_version, 1, 14), status,
+        cast(amount as text), charge_id,
         case when order_uncertain then 'uncertain' else '' end, metadata_user_id
         from stripe_refunds order by 1, 2, 3",
-    "select account, id, substr(state_version, 1, 14), status, cast(amount as text), charge_id,
+    "select account, id, case when livemode then 'live' else 'test' end, substr(state_version, 1, 14), status,
+        cast(amount as text), charge_id,
         case when order_uncertain then 'uncertain' else '' end, metadata_user_id
         from stripe_disputes order by 1, 2, 3",
-    "select account, id, substr(state_version, 1, 14), status, cast(amount_paid as text), subscription_id,
+    "select account, id, case when livemode then 'live' else 'test' end, substr(state_version, 1, 14), status,
+        cast(amount_paid as text), subscription_id,
         case when order_uncertain then 'uncertain' else '' end, metadata_user_id
         from stripe_invoices order by 1, 2, 3",
-    "select account, id, substr(state_version, 1, 14), status, cast(next_quantity as text), next_price_id,
+    "select account, id, case when livemode then 'live' else 'test' end, substr(state_version, 1, 14), status,
+        cast(next_quantity as text), next_price_id,
         case when order_uncertain then 'uncertain' else '' end, metadata_user_id
         from stripe_schedules order by 1, 2, 3",
 ];
