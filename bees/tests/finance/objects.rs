@@ -1,4 +1,4 @@
-//! What else Stripe tells of: items, accounts, payments, refunds, disputes, invoices and schedules.
+//! Items, accounts, payments, refunds, disputes, invoices and schedules, as Stripe tells of them.
 
 use std::sync::Arc;
 

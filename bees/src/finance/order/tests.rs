@@ -1,3 +1,5 @@
+//! Tests of decisions, each in every order of arrival.
+
 use serde_json::{Value, json};
 
 use super::*;

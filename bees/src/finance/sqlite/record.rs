@@ -193,7 +193,7 @@ async fn merge(transaction: &mut SqliteTransaction, change: &Change) -> Result<A
     merge.finish().await
 }
 
-/// One change on its way into the tables.
+/// Merge of a change into the tables, part by part.
 struct Merge<'a> {
     transaction: &'a mut SqliteTransaction,
     change: &'a Change,

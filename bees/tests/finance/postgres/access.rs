@@ -9,7 +9,7 @@ use crate::harness::event::{T0, apply, event, subscription};
 const UNA: &str = "00000000-0000-0000-0000-000000000001";
 const DUO: &str = "00000000-0000-0000-0000-000000000002";
 
-/// What Supabase has: a function that tells who is signed in.
+/// Function of Supabase that tells who is signed in.
 const AUTH: &str = "create schema auth;
     create function auth.uid() returns uuid language sql stable as
       'select nullif(current_setting(''test.uid'', true), '''')::uuid';
