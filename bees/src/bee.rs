@@ -61,6 +61,13 @@ pub trait Bee: Send + Sync {
         Ok(Check::Skipped("there is nothing to look at".to_owned()))
     }
 
+    /// Examines everything that the bee needs, for `apiary bee NAME --check`: one finding each, with what to do about a
+    /// fault. Changes nothing.
+    async fn examine(&self, settings: &Values, clock: Arc<dyn Clock>) -> Vec<Finding> {
+        let Some(name) = self.check_name() else { return Vec::new() };
+        vec![Finding::of_check(name, self.check(settings, clock).await)]
+    }
+
     /// Opens the bee's files and connections, and adds its handlers to [`executor`](Self::executor). The bee claims no work before
     /// this returns, so a fault that a person must repair is an error here. A service that may recover is only a warning: work
     /// is retried until then.
@@ -113,6 +120,59 @@ pub enum Check {
     Good(String),
     /// The reason why there is nothing to check yet.
     Skipped(String),
+}
+
+/// A finding of an [examination](Bee::examine).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The examined thing, in a word.
+    pub check: &'static str,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The state of the examined thing.
+    pub words: String,
+    /// The remedy.
+    pub advice: Option<String>,
+}
+
+/// Verdict of an examination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// No fault.
+    Good,
+    /// Works, but needs attention.
+    Warning,
+    /// Faulty: the bee cannot do its work.
+    Bad,
+    /// Not examined.
+    Skipped,
+}
+
+impl Finding {
+    /// Creates a finding without advice.
+    pub fn new(check: &'static str, verdict: Verdict, words: impl Into<String>) -> Self {
+        Self { check, verdict, words: words.into(), advice: None }
+    }
+
+    /// Adds advice.
+    #[must_use]
+    pub fn advice(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+
+    /// Creates a finding from the outcome of a check.
+    pub fn of_check(check: &'static str, outcome: Result<Check, BeeError>) -> Self {
+        match outcome {
+            Ok(Check::Good(words)) => Self::new(check, Verdict::Good, words),
+            Ok(Check::Skipped(words)) => Self::new(check, Verdict::Skipped, words),
+            Err(BeeError::Setting(error)) => {
+                let advice = error.hint().map(str::to_owned);
+                Self { advice, ..Self::new(check, Verdict::Bad, error.to_string()) }
+            }
+            Err(error) => Self::new(check, Verdict::Bad, error.to_string()),
+        }
+    }
 }
 
 /// A bee that can run once it has its name, slots and guard.

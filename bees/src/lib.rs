@@ -11,7 +11,7 @@ pub mod echo;
 pub mod finance;
 pub mod outbound;
 
-pub use bee::{Bee, BeeError, Build, Check, Function, Local};
+pub use bee::{Bee, BeeError, Build, Check, Finding, Function, Local, Verdict};
 
 /// Every bee, in display order.
 pub static ALL: &[&dyn Bee] = &[&finance::Finance, &echo::Echo];

@@ -239,7 +239,8 @@ impl Command {
     /// Returns the default log level: services log their activity, other commands only faults.
     fn log_level(&self) -> Level {
         match self {
-            Self::Broker(_) | Self::Bee(_) => Level::INFO,
+            Self::Broker(_) => Level::INFO,
+            Self::Bee(arguments) if arguments.runs() => Level::INFO,
             Self::Webhook(arguments) if arguments.is_adapter() => Level::INFO,
             Self::Demo(_) => Level::ERROR,
             _ => Level::WARN,
@@ -249,7 +250,8 @@ impl Command {
     /// Returns true for services, which run until they are stopped: their output must never block them.
     fn runs_on(&self) -> bool {
         match self {
-            Self::Up(_) | Self::Broker(_) | Self::Bee(_) => true,
+            Self::Up(_) | Self::Broker(_) => true,
+            Self::Bee(arguments) => arguments.runs(),
             Self::Webhook(arguments) => arguments.is_adapter(),
             _ => false,
         }

@@ -12,6 +12,7 @@ pub mod postgrest;
 pub mod proxy;
 pub mod random;
 pub mod stripe;
+pub mod stripe_api;
 pub mod web;
 
 pub use apiary_executor_sdk::testing::{blocking, eventually, eventually_within};

@@ -13,19 +13,27 @@ use serde::{Deserialize, Serialize};
 use super::change::Change;
 use super::error::RecordError;
 use super::limits::SLOTS;
-use super::reads::ReadError;
+use super::reads::{ReadError, StripeReads};
 use super::record::Applied;
-use super::settings;
 use super::stripe::ThinEvent;
 use super::writer::Writer;
+use super::{examine, reconcile, settings, stripe_api};
 use crate::outbound::CallError as _;
-use crate::{Bee, BeeError, Build, Check, Function, Local};
+use crate::{Bee, BeeError, Build, Check, Finding, Function, Local};
 
 /// The function that it does.
 const FUNCTION: &str = "stripe.event";
+/// The function that compares Stripe with the state of record.
+const RECONCILE: &str = "finance.reconcile";
 /// All of its functions.
-const FUNCTIONS: [Function; 1] =
-    [Function { name: FUNCTION, about: "applies a Stripe event to the state of record", args_schema: EVENT_ARGS }];
+const FUNCTIONS: [Function; 2] = [
+    Function { name: FUNCTION, about: "applies a Stripe event to the state of record", args_schema: EVENT_ARGS },
+    Function {
+        name: RECONCILE,
+        about: "compares Stripe's lists with the state of record, and repairs it if asked",
+        args_schema: reconcile::ARGS_SCHEMA,
+    },
+];
 /// No JSON Schema: Stripe passes on halves of characters, which strict readers of JSON refuse. The bee repairs these, and
 /// refuses for good what is no event.
 const EVENT_ARGS: &str = "";
@@ -89,13 +97,24 @@ impl Bee for Finance {
         settings::check(settings, clock).await
     }
 
+    async fn examine(&self, settings: &Values, clock: Arc<dyn Clock>) -> Vec<Finding> {
+        examine::examine(settings, clock).await
+    }
+
     async fn build(&self, client: Client, settings: &Values) -> Result<Build, BeeError> {
+        let stripe = stripe_api::open(settings, Arc::clone(client.clock())).map_err(settings::stripe_unusable)?;
         let record = settings::start(settings, Arc::clone(client.clock())).await?;
-        let writer = Writer::new(Arc::clone(&record));
+        let writer = match &stripe {
+            Some(stripe) => Writer::new(Arc::clone(&record)).with_reads(Arc::clone(stripe) as Arc<dyn StripeReads>),
+            None => Writer::new(Arc::clone(&record)),
+        };
+        let compared = Arc::clone(&record);
         let executor = self.executor(client).slots(SLOTS).handle(FUNCTION, move |work| {
             let writer = writer.clone();
             async move { apply(&writer, &work).await }
         });
+        let executor =
+            executor.handle(RECONCILE, move |work| reconcile::handle(stripe.clone(), Arc::clone(&compared), work));
         Ok(Build { executor, close: Box::pin(async move { record.close().await }) })
     }
 }
@@ -168,6 +187,7 @@ mod tests {
 
     use super::super::reads::StripeReads;
     use super::super::record::{Answer, Readiness, Record, Subscription, SubscriptionQuery};
+    use super::super::rows::{Row, RowQuery, Rows};
     use super::super::sqlite::SqliteRecord;
     use super::*;
 
@@ -255,6 +275,13 @@ mod tests {
         }
         async fn check(&self) -> Result<Readiness, RecordError> {
             Ok(Readiness::default())
+        }
+    }
+
+    #[async_trait]
+    impl Rows for Away {
+        async fn rows(&self, _: &RowQuery) -> Result<Vec<Row>, RecordError> {
+            Ok(Vec::new())
         }
     }
 

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::change::Change;
 use super::error::RecordError;
 use super::limits::PAGE_MAX;
+use super::rows::Rows;
 
 /// A store of customers, subscriptions and payments.
 #[async_trait]
-pub trait Record: Send + Sync + 'static {
+pub trait Record: Rows + 'static {
     /// Applies events in one transaction, each wholly or not at all. Returns an answer for each, in order. Safe to repeat:
     /// after a lost answer, call again.
     ///

@@ -11,6 +11,7 @@ use super::postgres::PostgresRecord;
 use super::postgrest::PostgrestRecord;
 use super::record::Record;
 use super::sqlite::SqliteRecord;
+use super::stripe_api::{self, StripeError};
 use crate::{BeeError, Check, Local};
 
 const USED_BY: &str = "`apiary bee finance`";
@@ -40,18 +41,11 @@ const MIGRATE: Setting = Setting::new(
     "apply `deploy/supabase/migrations` to `finance.database_url` at the start",
 )
 .default("false");
-const STRIPE_SECRET_KEY: Setting = Setting::new(
-    "finance.stripe_secret_key",
-    Kind::Text,
-    USED_BY,
-    "Stripe's API key, to read what events alone do not tell",
-)
-.secret()
-.also(&["STRIPE_SECRET_KEY"]);
-
 /// Every setting of the bee, in the order in which they are shown.
-pub(super) const ALL: [Setting; 7] =
-    [RECORD, SUPABASE_URL, SUPABASE_SERVICE_ROLE_KEY, DATABASE_URL, SQLITE, MIGRATE, STRIPE_SECRET_KEY];
+pub(super) const ALL: [Setting; 9] = {
+    let [key, url, rate] = stripe_api::SETTINGS;
+    [RECORD, SUPABASE_URL, SUPABASE_SERVICE_ROLE_KEY, DATABASE_URL, SQLITE, MIGRATE, key, url, rate]
+};
 
 /// The settings that name a state of record, with the words of `finance.record`.
 const WAYS: [(&str, &Setting); 3] = [("supabase", &SUPABASE_URL), ("postgres", &DATABASE_URL), ("sqlite", &SQLITE)];
@@ -186,6 +180,11 @@ fn choose(settings: &Values) -> Result<&str, SettingError> {
                 .with_hint(format!("say which with `finance.record`, for example APIARY_FINANCE_RECORD={first}")))
         }
     }
+}
+
+/// Converts the error of a key or a URL for Stripe.
+pub(super) fn stripe_unusable(error: StripeError) -> BeeError {
+    BeeError::Setting(SettingError::new(error.to_string()))
 }
 
 fn unusable(error: &RecordError) -> SettingError {

@@ -15,3 +15,4 @@ mod reads;
 mod rest;
 mod restart;
 mod same_second;
+mod stand_in;

@@ -25,6 +25,7 @@ mod scene;
 mod sdk_examples;
 mod shell_executor;
 mod spool;
+mod stripe;
 mod tables;
 mod tampering;
 mod tls;

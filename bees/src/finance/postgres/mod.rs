@@ -2,5 +2,6 @@
 
 mod error;
 mod record;
+mod rows;
 
 pub use record::PostgresRecord;

@@ -18,8 +18,8 @@ use crate::outbound::{Outbound, Retries};
 
 /// Customers and subscriptions in a Postgres database, Supabase's or another.
 pub struct PostgresRecord {
-    pool: PostgresPool,
-    outbound: Outbound<RecordError>,
+    pub(super) pool: PostgresPool,
+    pub(super) outbound: Outbound<RecordError>,
 }
 
 impl PostgresRecord {
@@ -138,7 +138,10 @@ impl Record for PostgresRecord {
 }
 
 /// Ends a call that takes too long. If Postgres commits it all the same, the repetition gets [`Applied::Duplicate`].
-async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, RecordError> {
+pub(super) async fn within<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, RecordError> {
     match tokio::time::timeout(limit, call).await {
         Ok(answer) => answer.map_err(error::of),
         Err(_) => Err(RecordError::unavailable(format!("no answer from Postgres within {} s", limit.as_secs()))),

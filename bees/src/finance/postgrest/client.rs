@@ -117,7 +117,7 @@ fn rest_base(url: &str) -> Result<Url, RecordError> {
     Ok(base)
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(in crate::finance) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -125,7 +125,7 @@ fn is_loopback(url: &Url) -> bool {
 
 /// Installs a TLS provider if there is none, because reqwest panics without one. `main` installs one first, but a
 /// library cannot rely on that.
-fn install_crypto_provider() {
+pub(in crate::finance) fn install_crypto_provider() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         // Losing the race to another thread is harmless: a provider is installed.
         let _ = rustls::crypto::ring::default_provider().install_default();

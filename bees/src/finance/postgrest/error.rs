@@ -67,7 +67,7 @@ fn is_transient(status: StatusCode) -> bool {
 
 /// Returns the wait asked for by `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3), at most
 /// [`RETRY_AFTER_MAX`].
-pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub(in crate::finance) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let asked = match value.parse() {
         Ok(seconds) => Duration::from_secs(seconds),

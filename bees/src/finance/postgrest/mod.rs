@@ -4,5 +4,9 @@ mod client;
 mod error;
 mod key;
 mod record;
+mod rows;
 
 pub use record::PostgrestRecord;
+
+pub(super) use client::{install_crypto_provider, is_loopback};
+pub(super) use error::retry_after;

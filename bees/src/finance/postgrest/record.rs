@@ -22,8 +22,8 @@ const COLUMNS: &str = "account,livemode,id,customer_id,user_id,status,price_id,p
 
 /// Customers and subscriptions in a Supabase project.
 pub struct PostgrestRecord {
-    client: PostgrestClient,
-    outbound: Outbound<RecordError>,
+    pub(super) client: PostgrestClient,
+    pub(super) outbound: Outbound<RecordError>,
 }
 
 impl PostgrestRecord {

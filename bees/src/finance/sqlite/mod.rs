@@ -5,6 +5,7 @@
 
 mod error;
 mod record;
+mod rows;
 mod schema;
 
 pub use record::SqliteRecord;

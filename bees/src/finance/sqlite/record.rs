@@ -20,7 +20,7 @@ use super::{error, schema};
 /// Customers and subscriptions in a SQLite file.
 pub struct SqliteRecord {
     /// Single connection: SQLite has one writer, so callers queue here in order instead of getting SQLITE_BUSY.
-    writer: SqliteWriter,
+    pub(super) writer: SqliteWriter,
 }
 
 /// Statements for one row of customers or subscriptions.

@@ -21,7 +21,7 @@ const GRANTS_END: &str = "GRANTS_END";
 const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Examines the broker, with this key if there is one.
-pub(super) async fn examine(settings: &Settings, key: Option<KeyPair>) -> Vec<Finding> {
+pub(crate) async fn examine(settings: &Settings, key: Option<KeyPair>) -> Vec<Finding> {
     let colony = profile::colony(settings).ok();
     // Reachability can be examined without a colony or a key of one's own.
     let stranger = KeyPair::generate();

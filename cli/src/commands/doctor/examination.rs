@@ -62,15 +62,21 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let until = Instant::now() + arguments.wait;
     // Read once: standard input can be read only once, and nobody should type a passphrase for each round.
     let key = keys::from_settings(&context.settings);
-    let (findings, bad) = loop {
+    let findings = loop {
         let mut findings = examine(&context.settings, &key).await;
         findings.retain(|finding| arguments.only.is_empty() || arguments.only.iter().any(|name| name == finding.check));
         let bad = findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count();
         if bad == 0 || Instant::now() + PAUSE > until {
-            break (findings, bad);
+            break findings;
         }
         sleep(PAUSE).await;
     };
+    report(context, findings)
+}
+
+/// Prints findings; an error if one is bad.
+pub(crate) fn report(context: &Context, findings: Vec<Finding>) -> anyhow::Result<()> {
+    let bad = findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count();
     let examination = Examination { healthy: bad == 0, findings };
     context.format.print(&examination, text)?;
     match bad {

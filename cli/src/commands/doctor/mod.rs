@@ -6,4 +6,7 @@ mod finding;
 mod neighbours;
 mod settings;
 
-pub(crate) use examination::{Arguments, run};
+pub(crate) use broker::examine as examine_broker;
+pub(crate) use examination::{Arguments, report, run};
+pub(crate) use finding::{Finding, Verdict};
+pub(crate) use settings::examine as examine_settings;

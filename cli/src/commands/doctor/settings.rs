@@ -7,7 +7,7 @@ use crate::profile;
 use crate::settings::{Settings, table, unknown_variables};
 
 /// Checks the settings, the pinned colony and the key.
-pub(super) fn examine(settings: &Settings, key: &anyhow::Result<KeyPair>) -> Vec<Finding> {
+pub(crate) fn examine(settings: &Settings, key: &anyhow::Result<KeyPair>) -> Vec<Finding> {
     vec![sources(settings), colony(settings), finding_of(key)]
 }
 

@@ -8,6 +8,7 @@ use apiary_bees::finance::{self, Finance, Record, Subscription, SubscriptionQuer
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
+use super::object;
 use crate::arguments::{OPEN, whole};
 use crate::context::Context;
 use crate::exit::{Exit, Fault};
@@ -18,15 +19,19 @@ use crate::{profile, up};
 const EXAMPLES: &str = "\
 Examples:
   apiary record show
+  apiary record show cus_demo_ada
   apiary record show --customer cus_demo_ada --json | jq '.[].status'
   SUPABASE_URL=https://….supabase.co SUPABASE_SERVICE_ROLE_KEY=… apiary record show --mode live --all
 
 Shows the state of record that is set, as for `apiary bee finance`; else that of `apiary up`.";
 
-/// Show the subscriptions in the state of record, by id
+/// Show the subscriptions in the state of record, by id; or all of one customer or subscription
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
+    /// A customer with its subscriptions, or a subscription with its customer, every column
+    #[arg(value_name = "CUSTOMER|SUBSCRIPTION", conflicts_with_all = ["customer", "limit", "all"])]
+    id: Option<String>,
     /// Only subscriptions of this customer, cus_…
     #[arg(long, value_name = "ID")]
     customer: Option<String>,
@@ -55,6 +60,12 @@ enum Mode {
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let format = if arguments.json { Format::Json } else { context.format };
     let record = open(&context.settings).await?;
+    if let Some(id) = &arguments.id {
+        let modes = modes(arguments.mode);
+        let found = object::read(record.as_ref(), &modes, id).await;
+        record.close().await;
+        return format.print(&found?, object::text);
+    }
     let found = read(record.as_ref(), arguments).await;
     record.close().await;
     let (subscriptions, is_cut) = found.context("the state of record")?;
@@ -72,9 +83,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 async fn read(record: &dyn Record, arguments: &Arguments) -> anyhow::Result<(Vec<Subscription>, bool)> {
     let limit = if arguments.all { usize::MAX } else { usize::try_from(arguments.limit)? };
     let mut found: Vec<Subscription> = Vec::new();
-    for mode in [Mode::Live, Mode::Test].into_iter().filter(|mode| arguments.mode.is_none_or(|wanted| wanted == *mode))
-    {
-        let mut query = SubscriptionQuery::all(mode == Mode::Live);
+    for livemode in modes(arguments.mode) {
+        let mut query = SubscriptionQuery::all(livemode);
         query.customer_id.clone_from(&arguments.customer);
         loop {
             let page = record.subscriptions(&query).await?;
@@ -93,8 +103,14 @@ async fn read(record: &dyn Record, arguments: &Arguments) -> anyhow::Result<(Vec
     Ok((found, false))
 }
 
+/// Returns the modes to read, as the value of `livemode`.
+fn modes(only: Option<Mode>) -> Vec<bool> {
+    let modes = [Mode::Live, Mode::Test].into_iter().filter(|mode| only.is_none_or(|wanted| wanted == *mode));
+    modes.map(|mode| mode == Mode::Live).collect()
+}
+
 /// Opens the configured state of record; else that of `apiary up`. Never creates a file.
-async fn open(settings: &Settings) -> anyhow::Result<Arc<dyn Record>> {
+pub(super) async fn open(settings: &Settings) -> anyhow::Result<Arc<dyn Record>> {
     let values = up::bee_values(&Finance, settings);
     if let Some(path) = finance::file(&values).filter(|path| !path.exists()) {
         let words = format!("no state of record at {}", path.display());

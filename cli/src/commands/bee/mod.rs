@@ -1,5 +1,7 @@
 //! `apiary bee`.
 
+mod check;
+
 use apiary_bees::{ALL, Bee, Build};
 use apiary_executor_sdk::ExecutorBuilder;
 use apiary_executor_sdk::guard::Guard;
@@ -20,6 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   SUPABASE_URL=https://….supabase.co SUPABASE_SERVICE_ROLE_KEY=… apiary bee finance --key-file finance.pem
   DATABASE_URL=postgres://… apiary bee finance --set finance.migrate=true
+  apiary bee finance --check --key-file finance.pem       # exits with 1 if something is missing
   apiary bee echo --key-file echo.pem --slots 32 --set bee.guard_file=rules.json";
 
 /// Run a bee, until SIGTERM or Ctrl-C
@@ -35,6 +38,16 @@ pub(crate) struct Arguments {
     /// Number of processes that it runs at the same time
     #[arg(long, value_name = "N")]
     slots: Option<String>,
+    /// Check everything that the bee needs, and run nothing
+    #[arg(long, conflicts_with = "slots")]
+    check: bool,
+}
+
+impl Arguments {
+    /// Returns true for a bee that runs until it is stopped.
+    pub(crate) fn runs(&self) -> bool {
+        !self.check
+    }
 }
 
 impl Arguments {
@@ -55,6 +68,9 @@ fn bees() -> impl TypedValueParser<Value = &'static dyn Bee> {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let (bee, settings) = (arguments.bee, &context.settings);
+    if arguments.check {
+        return check::run(bee, context).await;
+    }
     let (mut signals, mut hangups) = (Signals::listen()?, Hangups::listen()?);
     let client = profile::client(settings)?;
     let equipment = Equipment::of(settings)?;

@@ -1,0 +1,113 @@
+//! The examination behind `apiary bee finance --check`: the state of record and Stripe, with what the key may read.
+
+use std::sync::Arc;
+
+use apiary_identity::Clock;
+use apiary_settings::Values;
+
+use super::record::Record;
+use super::rows::{RowQuery, table};
+use super::settings;
+use super::stripe_api::{self, Kind, ListQuery, StripeApi, StripeError};
+use crate::{Check, Finding, Verdict};
+
+/// Name of findings about the state of record.
+const RECORD: &str = "record";
+/// Name of findings about the encoding of its database.
+const ENCODING: &str = "encoding";
+/// Name of findings about the key for Stripe.
+const KEY: &str = "stripe";
+/// Name of findings about what the key may read.
+const RIGHTS: &str = "rights";
+
+/// Examines everything, one after the other: a fault of one leaves the others examined.
+pub(super) async fn examine(settings: &Values, clock: Arc<dyn Clock>) -> Vec<Finding> {
+    let mut findings = of_record(settings, Arc::clone(&clock)).await;
+    match stripe_api::open(settings, clock) {
+        Ok(Some(stripe)) => findings.extend(of_stripe(&stripe).await),
+        Ok(None) => findings.push(
+            Finding::new(KEY, Verdict::Warning, "no key for Stripe is set: nothing is read there")
+                .advice("set `finance.stripe_secret_key` (STRIPE_SECRET_KEY); docs/stripe.md says what needs it"),
+        ),
+        Err(error) => findings.push(Finding::new(KEY, Verdict::Bad, error.to_string())),
+    }
+    findings
+}
+
+async fn of_record(settings: &Values, clock: Arc<dyn Clock>) -> Vec<Finding> {
+    let checked = settings::check(settings, Arc::clone(&clock)).await;
+    let is_good = matches!(checked, Ok(Check::Good(_)));
+    let mut findings = vec![Finding::of_check(RECORD, checked)];
+    if !is_good {
+        return findings;
+    }
+    match settings::open(settings, clock).await {
+        Ok(record) => {
+            findings.extend(of_tables(record.as_ref()).await);
+            findings.push(of_encoding(record.as_ref()).await);
+            record.close().await;
+        }
+        Err(error) => findings.push(Finding::of_check(RECORD, Err(error))),
+    }
+    findings
+}
+
+/// Examines whether the tables can be read; that the function can be called is in the check of the record itself.
+async fn of_tables(record: &dyn Record) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for kind in Kind::ALL {
+        let table = table(kind);
+        let nobody = RowQuery { kind, account: String::new(), livemode: false, ids: vec!["none".to_owned()] };
+        if let Err(error) = record.rows(&nobody).await {
+            findings.push(Finding::new(RECORD, Verdict::Bad, format!("{table} cannot be read: {error}")));
+        }
+    }
+    findings
+}
+
+async fn of_encoding(record: &dyn Record) -> Finding {
+    match record.check().await.map(|readiness| readiness.encoding) {
+        Ok(name) if name == "UTF8" => Finding::new(ENCODING, Verdict::Good, "UTF8: every name can be stored"),
+        Ok(name) if name == "SQL_ASCII" => {
+            Finding::new(ENCODING, Verdict::Warning, "SQL_ASCII: texts are stored without a check of their letters")
+                .advice("move the tables to a database with the encoding UTF8")
+        }
+        Ok(name) => {
+            let words = format!("{name}: an event with a letter outside it, such as `Ł`, fails for good");
+            Finding::new(ENCODING, Verdict::Bad, words)
+                .advice("create a database with `encoding 'UTF8' template template0`, and move the tables there")
+        }
+        Err(error) => Finding::new(ENCODING, Verdict::Bad, error.to_string()),
+    }
+}
+
+/// Examines the key, then each right: one call each, of one object.
+async fn of_stripe(stripe: &StripeApi) -> Vec<Finding> {
+    let key = stripe.key();
+    let mut findings = vec![if key.is_restricted() {
+        Finding::new(KEY, Verdict::Good, key.describe())
+    } else {
+        Finding::new(KEY, Verdict::Warning, format!("{}, which may do everything in the account", key.describe()))
+            .advice("make a restricted key that may only read; docs/stripe.md lists the rights")
+    }];
+    for kind in Kind::ALL {
+        let finding = of_right(stripe, kind).await;
+        // A fault of key or way would be the same for every kind.
+        let is_general = finding.check == KEY;
+        findings.push(finding);
+        if is_general {
+            break;
+        }
+    }
+    findings
+}
+
+async fn of_right(stripe: &StripeApi, kind: Kind) -> Finding {
+    match stripe.list(&ListQuery { limit: 1, ..ListQuery::all(kind) }).await {
+        Ok(_) => Finding::new(RIGHTS, Verdict::Good, format!("{kind} can be read at Stripe")),
+        Err(error @ StripeError::Rights { .. }) => {
+            Finding::new(RIGHTS, Verdict::Bad, format!("{kind} cannot be read at Stripe: {error}"))
+        }
+        Err(error) => Finding::new(KEY, Verdict::Bad, error.to_string()),
+    }
+}

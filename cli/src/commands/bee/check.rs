@@ -1,0 +1,104 @@
+//! `apiary bee NAME --check`: settings, key, broker and grant, and what the bee works with. Claims nothing.
+
+use apiary_bees::Bee;
+use apiary_executor_sdk::{ClientError, Reason};
+use apiary_identity::{Grant, Scopes};
+
+use crate::commands::doctor::{Finding, Verdict, examine_broker, examine_settings, report};
+use crate::commands::grant::list;
+use crate::context::Context;
+use crate::settings::{Settings, table};
+use crate::{keys, profile};
+
+/// Name of findings about the bee's own grant.
+const GRANT: &str = "grant";
+/// Findings of the doctor that are about more than this bee, or come from [`grant`] in more detail.
+const OTHERS: [&str; 2] = ["grants", "health"];
+
+pub(super) async fn run(bee: &'static dyn Bee, context: &Context) -> anyhow::Result<()> {
+    let settings = &context.settings;
+    let key = keys::from_settings(settings);
+    let mut findings = examine_settings(settings, &key);
+    if let Err(error) = profile::guard(settings) {
+        findings.push(Finding::of_error("guard", &error));
+    }
+    let of_broker = examine_broker(settings, key.as_ref().ok().cloned()).await;
+    let is_reachable = of_broker.iter().all(|finding| finding.verdict != Verdict::Bad);
+    findings.extend(of_broker.into_iter().filter(|finding| !OTHERS.contains(&finding.check)));
+    findings.push(match (is_reachable, &key) {
+        (true, Ok(_)) => grant(bee, settings).await,
+        (true, Err(_)) => Finding::skipped(GRANT, "there is no key to look for"),
+        (false, _) => Finding::skipped(GRANT, "the broker has to answer first"),
+    });
+    let values = crate::up::bee_values(bee, settings);
+    findings.extend(bee.examine(&values, profile::clock()).await.into_iter().map(Finding::of_bee));
+    report(context, findings)
+}
+
+/// Examines the grant of the bee's key: whether there is one in force, and, as far as the key may see it, its scopes.
+async fn grant(bee: &dyn Bee, settings: &Settings) -> Finding {
+    let client = match profile::client(settings) {
+        Ok(client) => client,
+        Err(error) => return Finding::of_error(GRANT, &error),
+    };
+    let command = command(bee, settings);
+    // Any grant in force allows this read.
+    match client.get_guard().await {
+        Ok(_) => {}
+        Err(error) if error.is(&Reason::NotPermitted) => {
+            return Finding::bad(GRANT, format!("the key {} has none in force", client.id()), command);
+        }
+        Err(error) => return Finding::of_error(GRANT, &error.into()),
+    }
+    let needed = bee.scopes();
+    let all = match list::all(&client).await {
+        Ok((all, _)) => all,
+        Err(error) if is_not_permitted(&error) => {
+            let words = format!(
+                "one is in force; its scopes are shown only to a key with the right `read`. Needed: {}",
+                told(&needed)
+            );
+            return Finding::good(GRANT, words);
+        }
+        Err(error) => return Finding::of_error(GRANT, &error),
+    };
+    let now = client.clock().now();
+    let mine = all.into_iter().filter(|known| known.revoked_from.is_none()).map(|known| known.grant);
+    let mine: Vec<Grant> = mine.filter(|grant| grant.key == client.id() && grant.is_valid_at(now)).collect();
+    let missing = missing(&needed, &mine);
+    match (client.id() == client.colony(), missing.is_empty()) {
+        (true, _) => Finding::bad(GRANT, "the colony's own key is no executor's", command),
+        (false, true) => Finding::good(GRANT, format!("in force for {}", told(&needed))),
+        (false, false) => Finding::bad(GRANT, format!("none in force covers {}", missing.join(", ")), command),
+    }
+}
+
+fn is_not_permitted(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref::<ClientError>()).any(|error| error.is(&Reason::NotPermitted))
+}
+
+/// Returns the functions that no grant covers.
+fn missing(needed: &Scopes, grants: &[Grant]) -> Vec<String> {
+    let covers = |list: &[String], name: &String| list.iter().any(|known| known == "*" || known == name);
+    let is_covered = |function: &&String| {
+        let covering = |grant: &&Grant| {
+            grant.role == apiary_identity::Role::Executor
+                && covers(&grant.scopes.functions, function)
+                && needed.executor_types.iter().all(|name| covers(&grant.scopes.executor_types, name))
+        };
+        grants.iter().any(|grant| covering(&grant))
+    };
+    needed.functions.iter().filter(|function| !is_covered(function)).cloned().collect()
+}
+
+fn told(scopes: &Scopes) -> String {
+    format!("{} as executor type {}", scopes.functions.join(", "), scopes.executor_types.join(", "))
+}
+
+fn command(bee: &dyn Bee, settings: &Settings) -> String {
+    let name = settings.text(&table::BEE_NAME).unwrap_or(bee.name());
+    let Scopes { functions, executor_types } = bee.scopes();
+    let flags = |flag: &str, names: &[String]| names.iter().map(|name| format!(" --{flag} {name}")).collect::<String>();
+    let scopes = flags("function", &functions) + &flags("executor-type", &executor_types);
+    format!("`apiary grant add --colony-key FILE --key ID --role executor --name {name}{scopes}`")
+}

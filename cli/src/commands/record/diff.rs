@@ -1,0 +1,147 @@
+//! `apiary record diff`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use apiary_bees::finance::reconcile::{Difference, Finding, Report, Request, check, run as reconcile};
+use apiary_bees::finance::stripe_api::{self, Kind, StripeApi};
+use apiary_bees::finance::{Finance, Record};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use jiff::Timestamp;
+
+use super::show;
+use crate::arguments::whole;
+use crate::context::Context;
+use crate::exit::{Exit, Fault, Quiet};
+use crate::output::{Format, note, plain, table};
+use crate::settings::Settings;
+use crate::{profile, up};
+
+/// Most differences that are listed.
+const SHOWN_MAX: i64 = 500;
+
+const EXAMPLES: &str = "\
+Examples:
+  apiary record diff
+  apiary record diff cus_NffrFeUfNV2Hib sub_1MowQVLkdIwHu7ix
+  apiary record diff --kind subscriptions --since 2026-11-01T00:00:00Z --json | jq '.differences[].id'
+
+Reads with `finance.stripe_secret_key`, in its mode, and changes nothing. Exits with 1 if something differs.
+`finance.reconcile`, a function of the finance bee, repairs.";
+
+/// Compare the state of record with Stripe, as both are now
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Customers and subscriptions to compare; all if none is given
+    #[arg(value_name = "ID", conflicts_with_all = ["kind", "since"])]
+    ids: Vec<String>,
+    /// Only this kind; may be given several times
+    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(Kind::ALL.map(Kind::as_str)).map(|name| kind(&name)))]
+    kind: Vec<Option<Kind>>,
+    /// Only objects created at Stripe from this time on
+    #[arg(long, value_name = "TIME")]
+    since: Option<Timestamp>,
+    /// The connected account, acct_…; the key's own if absent
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+    /// Most differences to list; all are counted
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = whole::<u32>(0, SHOWN_MAX))]
+    show: u32,
+    /// Print JSON; the same as --output json
+    #[arg(long)]
+    json: bool,
+}
+
+fn kind(name: &str) -> Option<Kind> {
+    Kind::ALL.into_iter().find(|kind| kind.as_str() == name)
+}
+
+async fn compare(arguments: &Arguments, context: &Context) -> anyhow::Result<Report> {
+    let stripe = stripe(&context.settings)?;
+    let record = show::open(&context.settings).await?;
+    let request = Request {
+        kinds: arguments.kind.iter().flatten().copied().collect(),
+        since: arguments.since,
+        account: arguments.account.clone(),
+        show: arguments.show,
+        ..Request::default()
+    };
+    let report = match arguments.ids.is_empty() {
+        true => whole_lists(&stripe, &record, request).await,
+        false => Ok(check(&stripe, Arc::clone(&record), &request, &arguments.ids).await?),
+    };
+    record.close().await;
+    report
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
+    let report = compare(arguments, context).await.context("the comparison")?;
+    let format = if arguments.json { Format::Json } else { context.format };
+    format.print(&report, text)?;
+    for skipped in &report.skipped {
+        note(&format!("{} were not compared: {}", skipped.kind, skipped.why));
+    }
+    if let Some(stopped) = &report.stopped {
+        return Err(Fault::failure(format!("not everything was compared: {stopped}")).into());
+    }
+    if report.open() > 0 { Err(Quiet(Exit::Failure).into()) } else { Ok(()) }
+}
+
+/// Compares every list, run after run.
+async fn whole_lists(stripe: &Arc<StripeApi>, record: &Arc<dyn Record>, mut request: Request) -> anyhow::Result<Report> {
+    let show = usize::try_from(request.show)?;
+    let mut whole = Report::default();
+    loop {
+        let part = reconcile(stripe, Arc::clone(record), &request, Duration::MAX, || false).await?;
+        request.cursor.clone_from(&part.cursor);
+        let listed = u32::try_from(part.differences.len())?;
+        request.show = request.show.saturating_sub(listed);
+        whole.add(part, show);
+        if whole.finished || whole.stopped.is_some() {
+            return Ok(whole);
+        }
+        let read: u64 = whole.kinds.values().map(|counts| counts.read).sum();
+        note(&format!("compared {read} objects, going on"));
+    }
+}
+
+fn stripe(settings: &Settings) -> anyhow::Result<Arc<StripeApi>> {
+    let values = up::bee_values(&Finance, settings);
+    let opened = stripe_api::open(&values, profile::clock()).map_err(|error| Fault::usage(error.to_string()))?;
+    let missing = || {
+        Fault::usage("no key for Stripe is set")
+            .hint("set STRIPE_SECRET_KEY or `finance.stripe_secret_key`; docs/stripe.md lists the rights that it needs")
+    };
+    Ok(opened.ok_or_else(missing)?)
+}
+
+fn text(report: &Report) -> String {
+    const HEAD: [&str; 6] = ["kind", "at Stripe", "same", "missing", "different", "failed"];
+    let counts = report.kinds.iter().map(|(kind, counts)| {
+        let numbers = [counts.read, counts.same, counts.missing, counts.different, counts.failed];
+        std::iter::once(kind.to_string()).chain(numbers.map(|number| number.to_string())).collect()
+    });
+    let mut text = table(&HEAD, counts);
+    if !report.differences.is_empty() {
+        text = format!(
+            "{}\n\n{}",
+            text.trim_end(),
+            table(&["object", "finding", "columns"], report.differences.iter().map(row))
+        );
+    }
+    text
+}
+
+fn row(difference: &Difference) -> Vec<String> {
+    let finding = match difference.finding {
+        Finding::Missing => "missing in the record",
+        Finding::Different => "different",
+        Finding::Unknown => "unknown to Stripe",
+        Finding::Failed => "failed",
+    };
+    let what = difference.what.as_deref().map_or_else(|| difference.fields.join(", "), plain);
+    vec![difference.id.clone(), finding.to_owned(), what]
+}
