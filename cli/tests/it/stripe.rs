@@ -38,7 +38,8 @@ impl Shop {
         let path = self.scene.path("finance.db");
         self.runtime.block_on(async {
             let record = SqliteRecord::open(&path).await.unwrap();
-            record.apply(&Change::from_event(event.to_string().as_bytes()).unwrap()).await.unwrap();
+            let change = Change::from_event(event.to_string().as_bytes()).unwrap();
+            record.apply(&[&change]).await.unwrap();
             record.close().await;
         });
     }
@@ -172,14 +173,14 @@ fn the_function_repairs_the_record_of_a_colony_and_its_signed_result_has_the_rep
         local.run(&[&["-o", "json"], &function[..], &["--wait"]].concat()).json()
     };
     let first = submit(r#"{"repair": true}"#);
-    let report = &first["output"];
+    let report = &first["output"]["json"];
     assert_eq!(
         (&report["finished"], &report["kinds"]["subscriptions"]["repaired"]),
         (&json!(true), &json!(1)),
         "{first}"
     );
     let again = submit("{}");
-    assert_eq!(again["output"]["kinds"]["subscriptions"]["same"], 1, "{again}");
+    assert_eq!(again["output"]["json"]["kinds"]["subscriptions"]["same"], 1, "{again}");
     let shown = local.run(&["record", "show", "sub_1", "--json"]).json();
     assert_eq!(shown["subscriptions"][0]["status"], "active");
     local.run(&["process", "verify", first["process_id"].as_str().unwrap()]).ok();
@@ -193,7 +194,7 @@ fn a_bee_without_a_grant_is_told_the_command_that_makes_one() {
     let key_file = shop.scene.path("stranger.pem").display().to_string();
     let ran = local.run(&["bee", "finance", "--check", "--key-file", &key_file]);
     assert!(
-        ran.stdout.contains("apiary grant add") && ran.stdout.contains("--function finance.reconcile"),
+        ran.stdout.contains("grant add --colony-key") && ran.stdout.contains("--function finance.reconcile"),
         "{}",
         ran.stdout
     );

@@ -79,9 +79,9 @@ fn is_same(expected: &Value, stored: &Value) -> bool {
 
 fn is_same_row(expected: &Value, stored: &Value) -> bool {
     match (expected, stored) {
-        (Value::Object(expected), Value::Object(stored)) => expected
-            .iter()
-            .all(|(column, value)| is_same(value, stored.get(column).unwrap_or(&Value::Null))),
+        (Value::Object(expected), Value::Object(stored)) => {
+            expected.iter().all(|(column, value)| is_same(value, stored.get(column).unwrap_or(&Value::Null)))
+        }
         _ => is_same(expected, stored),
     }
 }

@@ -47,7 +47,8 @@ impl Ledger {
     pub(super) fn read(&self, kind: Kind, object: &Value, as_of_s: i64) -> Result<Wanted, String> {
         let id = object["id"].as_str().unwrap_or_default().to_owned();
         let as_of_s = as_of_s.saturating_sub(SETTLE_S).max(0);
-        let change = Change::from_object(&self.account, self.livemode, object, as_of_s).map_err(|error| error.to_string())?;
+        let change =
+            Change::from_object(&self.account, self.livemode, object, as_of_s).map_err(|error| error.to_string())?;
         let document = serde_json::to_value(&change).map_err(|error| error.to_string())?;
         let part = match kind {
             Kind::Customers => "customer",

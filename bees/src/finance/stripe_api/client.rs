@@ -15,8 +15,8 @@ use super::key::StripeKey;
 use super::kind::Kind;
 use super::pace::Pace;
 use crate::finance::limits::CONNECT_TIMEOUT;
-use crate::finance::stripe::repaired;
 use crate::finance::postgrest::{install_crypto_provider, is_loopback, retry_after};
+use crate::finance::stripe::repaired;
 use crate::outbound::{Outbound, Retries};
 
 /// Version of Stripe's API in which objects are read, whatever the account's default.

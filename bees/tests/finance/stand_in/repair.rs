@@ -107,8 +107,7 @@ async fn an_event_after_the_read_wins_whenever_it_arrives_and_an_older_one_never
     for later_is_first in [true, false] {
         let file = File::new().await;
         let record: Arc<dyn Record> = file.record;
-        apply(&record, "customer.subscription.updated", &subscription("sub_1", "cus_1", "trialing", T0), 0)
-            .await;
+        apply(&record, "customer.subscription.updated", &subscription("sub_1", "cus_1", "trialing", T0), 0).await;
         let later = subscription("sub_1", "cus_1", "active", T0);
         if later_is_first {
             apply(&record, "customer.subscription.updated", &later, read + 60).await;

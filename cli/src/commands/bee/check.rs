@@ -41,7 +41,7 @@ async fn grant(bee: &dyn Bee, settings: &Settings) -> Finding {
         Ok(client) => client,
         Err(error) => return Finding::of_error(GRANT, &error),
     };
-    let command = command(bee, settings);
+    let command = command(bee, settings, &client.id().to_string());
     // Any grant in force allows this read.
     match client.get_guard().await {
         Ok(_) => {}
@@ -95,10 +95,10 @@ fn told(scopes: &Scopes) -> String {
     format!("{} as executor type {}", scopes.functions.join(", "), scopes.executor_types.join(", "))
 }
 
-fn command(bee: &dyn Bee, settings: &Settings) -> String {
+fn command(bee: &dyn Bee, settings: &Settings, key: &str) -> String {
     let name = settings.text(&table::BEE_NAME).unwrap_or(bee.name());
     let Scopes { functions, executor_types } = bee.scopes();
     let flags = |flag: &str, names: &[String]| names.iter().map(|name| format!(" --{flag} {name}")).collect::<String>();
     let scopes = flags("function", &functions) + &flags("executor-type", &executor_types);
-    format!("`apiary grant add --colony-key FILE --key ID --role executor --name {name}{scopes}`")
+    format!("`apiary grant add --colony-key FILE --key {key} --role executor --name {name}{scopes}`")
 }

@@ -91,7 +91,11 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 }
 
 /// Compares every list, run after run.
-async fn whole_lists(stripe: &Arc<StripeApi>, record: &Arc<dyn Record>, mut request: Request) -> anyhow::Result<Report> {
+async fn whole_lists(
+    stripe: &Arc<StripeApi>,
+    record: &Arc<dyn Record>,
+    mut request: Request,
+) -> anyhow::Result<Report> {
     let show = usize::try_from(request.show)?;
     let mut whole = Report::default();
     loop {
