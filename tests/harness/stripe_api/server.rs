@@ -43,7 +43,8 @@ pub struct StandIn {
 
 struct State {
     key: String,
-    /// Objects by account (empty for the key's own) and list, in the order in which they were made.
+    /// Objects by account (empty for the key's own) and list, by the second of their creation and then in the order in
+    /// which they were stored.
     objects: BTreeMap<(String, &'static str), Vec<Value>>,
     deleted: BTreeMap<String, Value>,
     of_other_mode: BTreeSet<String>,
@@ -91,7 +92,10 @@ impl StandIn {
         let objects = state.objects.entry((account.to_owned(), list)).or_default();
         match objects.iter_mut().find(|stored| stored["id"] == object["id"]) {
             Some(stored) => *stored = object,
-            None => objects.push(object),
+            None => {
+                let place = objects.partition_point(|stored| created(stored) <= created(&object));
+                objects.insert(place, object);
+            }
         }
     }
 
@@ -186,35 +190,32 @@ impl State {
         }
     }
 
-    fn objects(&self, account: &str, list: &str) -> Option<(&'static str, Vec<&Value>)> {
+    fn objects(&self, account: &str, list: &str) -> Option<(&'static str, &[Value])> {
         let (list, name) = LISTS.iter().find(|(known, _)| *known == list)?;
-        let objects = self.objects.get(&(account.to_owned(), *list)).map(Vec::as_slice).unwrap_or_default();
-        Some((name, objects.iter().collect()))
+        Some((name, self.objects.get(&(account.to_owned(), *list)).map(Vec::as_slice).unwrap_or_default()))
     }
 
     fn list(&self, request: &Request, account: &str, list: &str) -> Answer {
-        let Some((name, mut objects)) = self.objects(account, list) else { return unknown(list) };
-        let created = |object: &Value| object["created"].as_i64().unwrap_or(0);
+        let Some((name, objects)) = self.objects(account, list) else { return unknown(list) };
         let is_all = request.query.get("status").is_some_and(|status| status == "all");
-        objects.retain(|object| name != "subscription" || is_all || object["status"] != "canceled");
-        objects.retain(|object| request.number("created[gte]").is_none_or(|from| created(object) >= from));
-        objects.retain(|object| request.number("created[lte]").is_none_or(|to| created(object) <= to));
-        objects.reverse();
-        // The newest first; of one second, the one made last.
-        objects.sort_by_key(|object| std::cmp::Reverse(created(object)));
-        page(request, &format!("/v1/{list}"), name, &objects.into_iter().map(shown).collect::<Vec<_>>())
+        let is_listed = |object: &&Value| {
+            let second = created(object);
+            (name != "subscription" || is_all || object["status"] != "canceled")
+                && request.number("created[gte]").is_none_or(|from| second >= from)
+                && request.number("created[lte]").is_none_or(|to| second <= to)
+        };
+        // The newest first; of one second, the one stored last.
+        page(request, &format!("/v1/{list}"), name, objects.iter().rev(), is_listed)
     }
 
     fn items(&self, request: &Request, account: &str) -> Answer {
         let id = request.query.get("subscription").map_or("", String::as_str);
         let (_, objects) = self.objects(account, "subscriptions").unwrap();
-        match objects.into_iter().find(|object| object["id"] == id) {
-            Some(object) => page(
-                request,
-                "/v1/subscription_items",
-                "subscription_item",
-                object["items"]["data"].as_array().unwrap(),
-            ),
+        match objects.iter().find(|object| object["id"] == id) {
+            Some(object) => {
+                let items = object["items"]["data"].as_array().unwrap().iter();
+                page(request, "/v1/subscription_items", "subscription_item", items, |_| true)
+            }
             None => missing("400 Bad Request", "subscription", id),
         }
     }
@@ -231,27 +232,38 @@ impl State {
         if let Some(left) = self.deleted.get(id) {
             return ("200 OK".to_owned(), left.clone());
         }
-        match objects.into_iter().find(|object| object["id"] == id) {
+        match objects.iter().find(|object| object["id"] == id) {
             Some(object) => ("200 OK".to_owned(), shown(object)),
             None => missing("404 Not Found", name, id),
         }
     }
 }
 
-fn page(request: &Request, url: &str, name: &str, objects: &[Value]) -> Answer {
+fn created(object: &Value) -> i64 {
+    object["created"].as_i64().unwrap_or(0)
+}
+
+/// Answers with a page of those objects that are listed.
+fn page<'a>(
+    request: &Request,
+    url: &str,
+    name: &str,
+    mut objects: impl Iterator<Item = &'a Value>,
+    is_listed: impl Fn(&&Value) -> bool,
+) -> Answer {
     let limit = request.query.get("limit").map_or(Ok(10), |limit| limit.parse());
     let Some(limit) = limit.ok().filter(|limit| (1..=PAGE_MAX).contains(limit)) else {
         return error("400 Bad Request", "parameter_invalid_integer", "Invalid integer: limit");
     };
-    let rest = match request.query.get("starting_after") {
-        None => objects,
-        Some(after) => match objects.iter().position(|object| object["id"] == **after) {
-            Some(position) => &objects[position + 1..],
-            None => return missing("400 Bad Request", name, after),
-        },
-    };
-    let data = &rest[..limit.min(rest.len())];
-    ("200 OK".to_owned(), json!({"object": "list", "url": url, "has_more": rest.len() > limit, "data": data}))
+    if let Some(after) = request.query.get("starting_after")
+        && !objects.any(|object| object["id"] == **after)
+    {
+        return missing("400 Bad Request", name, after);
+    }
+    let mut data: Vec<Value> = objects.filter(is_listed).take(limit + 1).map(shown).collect();
+    let has_more = data.len() > limit;
+    data.truncate(limit);
+    ("200 OK".to_owned(), json!({"object": "list", "url": url, "has_more": has_more, "data": data}))
 }
 
 fn error(status: &str, code: &str, message: &str) -> Answer {
