@@ -109,13 +109,13 @@ pub struct EventRow {
     pub subscription_id: Option<String>,
     /// Reason why the event changes nothing.
     pub reason: Option<String>,
-    /// The event as received. Stored as null above [`PAYLOAD_BYTES_MAX`].
+    /// The event as received; empty for what was read at Stripe. Stored as null if empty, or above [`PAYLOAD_BYTES_MAX`].
     #[serde(serialize_with = "bounded")]
     pub payload: String,
 }
 
 fn bounded<S: Serializer>(payload: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    Some(payload).filter(|payload| payload.len() <= PAYLOAD_BYTES_MAX).serialize(serializer)
+    Some(payload).filter(|payload| (1..=PAYLOAD_BYTES_MAX).contains(&payload.len())).serialize(serializer)
 }
 
 /// Changes to a customer. A register is written if its version is greater than the stored one. An empty version is

@@ -6,8 +6,10 @@ use serde_json::Value;
 use crate::finance::rows::Row;
 use crate::finance::stripe_api::Kind;
 
+/// True while the order of an object's last events is a guess. A reading is none, so a repair ends it.
+const UNCERTAIN: &str = "order_uncertain";
 /// Columns of a customer that its object at Stripe decides.
-const CUSTOMER: &[&str] = &["email", "name", "metadata", "metadata_user_id", "deleted"];
+const CUSTOMER: &[&str] = &["email", "name", "metadata", "metadata_user_id", "deleted", UNCERTAIN];
 /// Columns of a subscription that its object at Stripe decides.
 const SUBSCRIPTION: &[&str] = &[
     "customer_id",
@@ -30,9 +32,10 @@ const SUBSCRIPTION: &[&str] = &[
     "metadata",
     "metadata_user_id",
     "items",
+    UNCERTAIN,
 ];
 /// What a row of another object has beside the values of the object: its key and its version.
-const KEY: [&str; 7] = ["table", "account", "livemode", "id", "state_version", "order_uncertain", "order_open"];
+const KEY: [&str; 6] = ["table", "account", "livemode", "id", "state_version", "order_open"];
 /// Columns that events tell and objects do not: the last outcome of an invoice, and the invoice of a payment, which the
 /// pinned version of the API no longer shows.
 const TOLD_BY_EVENTS: [&str; 2] = ["outcome", "invoice_id"];

@@ -47,8 +47,11 @@ impl Ledger {
     pub(super) fn read(&self, kind: Kind, object: &Value, as_of_s: i64) -> Result<Wanted, String> {
         let id = object["id"].as_str().unwrap_or_default().to_owned();
         let as_of_s = as_of_s.saturating_sub(SETTLE_S).max(0);
-        let change =
-            Change::from_object(&self.account, self.livemode, object, as_of_s).map_err(|error| error.to_string())?;
+        let read = Change::from_object(&self.account, self.livemode, object, as_of_s);
+        let mut change = read.map_err(|error| error.to_string())?;
+        // What was read can be read again: a first import would store it all twice. Where this second's order must be
+        // decided, the writer reads the object once more.
+        change.event.payload.clear();
         let document = serde_json::to_value(&change).map_err(|error| error.to_string())?;
         let part = match kind {
             Kind::Customers => "customer",

@@ -6,7 +6,7 @@
 //!
 //! # While events arrive
 //!
-//! What is read at Stripe is applied as an event that says `updated`, with a time of [`SETTLE_S`] before the read. So an
+//! What is read at Stripe is applied as an event that shows the object, with a time of [`SETTLE_S`] before the read. So an
 //! event of a later change wins over it, whichever arrives first, and it wins over every older event. An event of the
 //! last seconds before the read wins, too, although the reading contains its change: it says the same, or one that says
 //! more is on its way.

@@ -156,6 +156,26 @@ async fn an_import_and_the_events_of_the_same_subscriptions_end_in_the_newest_st
 }
 
 #[tokio::test]
+async fn an_order_that_was_guessed_is_settled_by_a_repair() {
+    let file = File::new().await;
+    let record: Arc<dyn Record> = file.record;
+    let server = StandIn::start().await;
+    for (id, price) in [("evt_1", "price_1"), ("evt_2", "price_2")] {
+        let mut object = subscription("sub_1", "cus_1", "active", T0);
+        object["items"]["data"][0]["price"]["id"] = json!(price);
+        server.put(object.clone());
+        let change = Change::from_event(&event(id, "customer.subscription.updated", T0, &object)).unwrap();
+        Writer::new(Arc::clone(&record)).apply(change).await.unwrap();
+    }
+    let only = Request { kinds: vec![Kind::Subscriptions], ..Request::default() };
+    let report = reconcile(&api(&server), &record, &only).await;
+    assert!(report.differences[0].fields.contains(&"order_uncertain".to_owned()), "{report:?}");
+    let report = reconcile(&api(&server), &record, &Request { repair: true, ..only.clone() }).await;
+    assert_eq!(report.kinds[&Kind::Subscriptions].repaired, 1);
+    assert_eq!(reconcile(&api(&server), &record, &only).await.differences, []);
+}
+
+#[tokio::test]
 async fn a_row_that_the_database_refuses_stays_open_with_its_reason_and_holds_up_no_other() {
     let database = PrivateDatabase::migrated().await;
     database.run("alter table stripe_subscriptions add constraint ours check (status <> 'unpaid')").await;
