@@ -34,7 +34,7 @@ const SUBSCRIPTION: &[&str] = &[
     "items",
     UNCERTAIN,
 ];
-/// What a row of another object has beside the values of the object: its key and its version.
+/// Key and version of a row of another object, which are no values of the object.
 const KEY: [&str; 6] = ["table", "account", "livemode", "id", "state_version", "order_open"];
 /// Columns that events tell and objects do not: the last outcome of an invoice, and the invoice of a payment, which the
 /// pinned version of the API no longer shows.
