@@ -7,12 +7,12 @@ use anyhow::Context as _;
 use apiary_bees::finance::reconcile::{Difference, Finding, Report, Request, check, run as reconcile};
 use apiary_bees::finance::stripe_api::{self, Kind, StripeApi};
 use apiary_bees::finance::{Finance, Record};
+use apiary_identity::Clock as _;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use jiff::Timestamp;
 
 use super::show;
-use crate::arguments::whole;
+use crate::arguments::{Past, whole};
 use crate::context::Context;
 use crate::exit::{Exit, Fault, Quiet};
 use crate::output::{Format, note, plain, table};
@@ -35,15 +35,15 @@ Reads with `finance.stripe_secret_key`, in its mode, and changes nothing. Exits 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Customers and subscriptions to compare; all if none is given
+    /// Ids of objects to compare, of any kind; all objects if none is given
     #[arg(value_name = "ID", conflicts_with_all = ["kind", "since"])]
     ids: Vec<String>,
     /// Only this kind; may be given several times
     #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(Kind::ALL.map(Kind::as_str)).map(|name| kind(&name)))]
     kind: Vec<Option<Kind>>,
-    /// Only objects created at Stripe from this time on
-    #[arg(long, value_name = "TIME")]
-    since: Option<Timestamp>,
+    /// Only objects created at Stripe from this time on: RFC 3339, or back from now, such as 2h
+    #[arg(long, value_name = "TIME", value_parser = Past::read)]
+    since: Option<Past>,
     /// The connected account, acct_…; the key's own if absent
     #[arg(long, value_name = "ID")]
     account: Option<String>,
@@ -64,7 +64,7 @@ async fn compare(arguments: &Arguments, context: &Context) -> anyhow::Result<Rep
     let record = show::open(&context.settings).await?;
     let request = Request {
         kinds: arguments.kind.iter().flatten().copied().collect(),
-        since: arguments.since,
+        since: arguments.since.map(|since| since.at(profile::clock().now())),
         account: arguments.account.clone(),
         show: arguments.show,
         ..Request::default()
