@@ -38,7 +38,7 @@ pub fn fixture(object: &str, fields: &Value) -> Value {
 /// Returns the object as lists and reads show it: a subscription has no more than its first items with it.
 pub(super) fn shown(object: &Value) -> Value {
     let mut shown = object.clone();
-    if let Some(items) = shown["items"]["data"].as_array_mut()
+    if let Some(items) = shown.pointer_mut("/items/data").and_then(Value::as_array_mut)
         && items.len() > ITEMS_INLINE
     {
         items.truncate(ITEMS_INLINE);
