@@ -128,7 +128,8 @@ fn check(local: &Local, shop: &Shop, key: &str) -> (i32, Vec<Value>) {
     let arguments =
         ["bee", "finance", "--check", "-o", "json", "--key-file", &key_file, "--set", &set[0], "--set", &set[1]];
     let ran = run(local.command(&arguments).env("STRIPE_SECRET_KEY", key));
-    let report: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.stderr));
+    assert!(serde_json::from_str::<Value>(&ran.stdout).is_ok(), "{}", ran.stderr);
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
     (ran.code, report["findings"].as_array().unwrap().clone())
 }
 

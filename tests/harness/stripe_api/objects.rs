@@ -1,5 +1,5 @@
 //! Objects, made from Stripe's published fixtures.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::sync::OnceLock;
 
@@ -23,7 +23,8 @@ const ITEMS_INLINE: usize = 10;
 pub fn fixture(object: &str, fields: &Value) -> Value {
     static FIXTURES: OnceLock<Value> = OnceLock::new();
     let fixtures = FIXTURES.get_or_init(|| {
-        let cases = std::env::var("APIARY_CASES").unwrap_or_else(|_| panic!("APIARY_CASES is not set"));
+        let cases =
+            std::env::var("APIARY_CASES").unwrap_or_else(|_| panic!("APIARY_CASES is not set: run `cargo xtask test`"));
         let text = std::fs::read(format!("{cases}/stripe/fixtures3.json")).unwrap();
         serde_json::from_slice(&text).unwrap()
     });

@@ -27,7 +27,7 @@ async fn long_an_import_of_a_hundred_thousand_subscriptions_while_events_arrive(
         let created = T0 + i64::try_from(n).unwrap() / 10;
         server.put(subscription(&format!("sub_{n}"), &format!("cus_{n}"), "trialing", created));
     }
-    let later = jiff::Timestamp::try_from(std::time::SystemTime::now()).unwrap().as_second() + 3600;
+    let later = apiary_identity::Clock::now(&apiary_identity::SystemClock).as_second() + 3600;
     let writer = Writer::new(Arc::clone(&record));
     let events = async move {
         for n in (0..SUBSCRIPTIONS).step_by(SUBSCRIPTIONS / EVENTS) {

@@ -103,7 +103,7 @@ async fn an_event_after_the_read_wins_whenever_it_arrives_and_an_older_one_never
     let server = StandIn::start().await;
     server.put(subscription("sub_1", "cus_1", "past_due", T0));
     let api = api(&server);
-    let read = jiff::Timestamp::try_from(std::time::SystemTime::now()).unwrap().as_second() - T0;
+    let read = apiary_identity::Clock::now(&apiary_identity::SystemClock).as_second() - T0;
     for later_is_first in [true, false] {
         let file = File::new().await;
         let record: Arc<dyn Record> = file.record;
@@ -136,7 +136,7 @@ async fn an_import_and_the_events_of_the_same_subscriptions_end_in_the_newest_st
     for n in 0..COUNT {
         server.put(subscription(&format!("sub_{n}"), &format!("cus_{n}"), "trialing", T0));
     }
-    let later = jiff::Timestamp::try_from(std::time::SystemTime::now()).unwrap().as_second() + 60;
+    let later = apiary_identity::Clock::now(&apiary_identity::SystemClock).as_second() + 60;
     let mut events = JoinSet::new();
     for n in 0..COUNT {
         let record = Arc::clone(&record);

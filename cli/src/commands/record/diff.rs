@@ -7,7 +7,6 @@ use anyhow::Context as _;
 use apiary_bees::finance::reconcile::{Difference, Finding, Report, Request, check, run as reconcile};
 use apiary_bees::finance::stripe_api::{self, Kind, StripeApi};
 use apiary_bees::finance::{Finance, Record};
-use apiary_identity::Clock as _;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 

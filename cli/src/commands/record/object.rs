@@ -69,7 +69,7 @@ pub(super) fn text(object: &Object) -> String {
 
 fn entries(name: &str, row: &Row) -> Vec<(String, String)> {
     let is_shown = |(column, value): &(&String, &Value)| {
-        !column.ends_with("_version") && !value.is_null() && *column != "id" && **value != Value::from("")
+        !column.ends_with("_version") && !value.is_null() && *column != "id" && value.as_str() != Some("")
     };
     let cell = |value: &Value| value.as_str().map_or_else(|| value.to_string(), plain);
     let id = row.get("id").map(cell).unwrap_or_default();
