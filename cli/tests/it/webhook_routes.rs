@@ -52,7 +52,7 @@ fn a_bee_of_ones_own_gets_a_type_by_one_line_and_what_goes_nowhere_is_shown() {
         "charge.refunded",
         "echo/echo",
         "(ignored)",
-        "invoice.paid",
+        "invoice.*",
         "finance/stripe.event",
         "webhook.stripe_routes 1",
         "built in",
