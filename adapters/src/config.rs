@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use apiary_daemon::door::TrustedProxies;
 
-use crate::{Receiver, StartError, WebhookLimits};
+use crate::{OutboxConfig, Receiver, StartError, WebhookLimits};
 
 /// Settings of a webhook adapter, checked as a whole before a port is opened.
 #[derive(Clone, Debug)]
@@ -16,8 +16,11 @@ pub struct WebhookConfig {
     /// Accepts plain HTTP from other machines. Everybody on the network between the proxy and this machine can read
     /// events then.
     pub allow_plaintext: bool,
-    /// Sources that are accepted, at least one, each under its own path, with the routes of its events.
+    /// Sources that are accepted, each under its own path, with the routes of its events. At least one, unless there is an
+    /// outbox.
     pub receivers: Vec<Receiver>,
+    /// The outbox to read, if there is one.
+    pub outbox: Option<OutboxConfig>,
     /// The spool's own folder, on a local disk that survives a restart; created if missing (mode 0700). Only one
     /// adapter may use it, for one colony.
     pub spool_path: PathBuf,
@@ -34,6 +37,7 @@ impl WebhookConfig {
             listen,
             allow_plaintext: false,
             receivers,
+            outbox: None,
             spool_path,
             limits: WebhookLimits::default(),
             trusted_proxies: TrustedProxies::default(),
@@ -52,7 +56,8 @@ impl WebhookConfig {
             ));
         }
         self.limits.check()?;
-        if self.receivers.is_empty() {
+        self.outbox.as_ref().map_or(Ok(()), OutboxConfig::check)?;
+        if self.receivers.is_empty() && self.outbox.is_none() {
             return Err(StartError::setting("receivers", "is empty: set the signing secret of a source"));
         }
         let mut names = BTreeSet::new();

@@ -6,6 +6,7 @@ use apiary_daemon::Notices;
 use apiary_executor_sdk::SubmitResult;
 
 use crate::SinkError;
+use crate::outbox::{OUTBOX_ROWS_REFUSED, OUTBOX_UNAVAILABLE, OUTBOX_UNUSABLE};
 
 /// Kind of notice while the broker temporarily accepts nothing. Its subject is the exact reason; empty if the broker
 /// does not answer.
@@ -109,9 +110,9 @@ impl Contact {
         }
         if let (Some((kind, subject)), Err(error)) = (is_listed, answer) {
             let words = match error {
-                SinkError::Away(_) => "events are spooled until it answers",
-                SinkError::Unready { .. } => "events are spooled until it accepts them",
-                _ => "events are spooled, and stay in the spool until it accepts them",
+                SinkError::Away(_) => "events and rows of the outbox wait until it answers",
+                SinkError::Unready { .. } => "events and rows of the outbox wait until it accepts them",
+                _ => "events stay in the spool, and rows in the outbox, until it accepts them",
             };
             let remedy = remedy(kind, subject);
             self.notices.raise(kind, subject, format!("{error}; {words}: {remedy}"));
@@ -131,6 +132,14 @@ pub(crate) fn remedy(kind: &str, subject: &str) -> &'static str {
             "at Stripe, make an endpoint with the payload style `snapshot` for this URL, and remove the thin one"
         }
         ROUTE_NOT_GRANTED => "`apiary grant add` for the adapter's key; its log names the routes",
+        OUTBOX_UNAVAILABLE => {
+            "see the adapter's log; check `webhook.outbox_database_url`, the database and the network"
+        }
+        OUTBOX_UNUSABLE => "the adapter's log has the statement to run in the outbox's database",
+        OUTBOX_ROWS_REFUSED => {
+            "`select id, problem from apiary.outbox where problem is not null` shows the reasons; after the repair, set \
+             `problem` to null"
+        }
         "CONNECTIONS_FULL" => "raise `webhook.connections_max`, or find the client that holds so many connections open",
         "CONNECTION_NOT_ACCEPTED" => "raise the limit of open files (LimitNOFILE, ulimit -n)",
         "PROXY_NOT_TRUSTED" => "list the proxy in `webhook.trusted_proxies`",

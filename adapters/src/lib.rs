@@ -33,7 +33,7 @@
 //!
 //! Another sender is a folder in `sources/` that implements [`Source`] and [`Endpoint`], and an entry in [`sources::ALL`].
 //!
-//! The module [`legacy`] imports the remaining work of an older queue.
+//! The module [`outbox`] reads jobs from a table of the user's own Postgres. The module [`legacy`] imports the remaining work of an older queue.
 
 mod config;
 mod contact;
@@ -43,6 +43,7 @@ mod forwarder;
 mod intake;
 pub mod legacy;
 pub mod limits;
+pub mod outbox;
 mod refusal;
 mod routes;
 mod server;
@@ -62,6 +63,7 @@ pub use contact::{BROKER_AWAY, BROKER_REFUSES, BrokerState, EVENTS_SET_ASIDE, RO
 pub use error::{SpoolError, StartError};
 pub use event::Event;
 pub use limits::WebhookLimits;
+pub use outbox::{OutboxConfig, OutboxReport};
 pub use refusal::{EventFault, Refusal};
 pub use routes::{Destination, Route, RouteLine, RouteTable};
 pub use sink::{Sink, SinkError};

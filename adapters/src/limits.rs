@@ -73,6 +73,35 @@ pub(crate) const SET_ASIDE_RETRY_MIN: Duration = Duration::from_secs(60);
 /// Longest pause between retries of set-aside events.
 pub(crate) const SET_ASIDE_RETRY_MAX: Duration = Duration::from_secs(3600);
 
+/// Rows of the outbox in one batch.
+pub(crate) const OUTBOX_BATCH_ROWS_MAX: i64 = 100;
+/// Bytes of the arguments of a batch: less than one call to the broker may have, at least those of one row.
+pub(crate) const OUTBOX_BATCH_BYTES_MAX: i64 = 4 * 1024 * 1024;
+/// Bytes of the arguments of one row.
+pub(crate) const OUTBOX_ARGS_BYTES_MAX: usize = CONTENT_BYTES_MAX;
+/// Bytes of the key of one row: with what stands before it, less than a spec's key may have.
+pub(crate) const OUTBOX_KEY_BYTES_MAX: usize = 512;
+/// Characters of a row's names and key that are read: one more than may be there, so that an excess is noticed.
+pub(crate) const OUTBOX_TEXT_CHARS_MAX: i32 = 513;
+/// Pause between two looks into the outbox without notifications.
+pub(crate) const OUTBOX_POLL: Duration = Duration::from_secs(2);
+/// Pause between two looks with notifications, one of which may get lost.
+pub(crate) const OUTBOX_POLL_LISTENING: Duration = Duration::from_secs(10);
+/// Pause after a failure of the outbox's database.
+pub(crate) const OUTBOX_PAUSE: Duration = Duration::from_secs(5);
+/// Longest wait for a connection to the outbox's database.
+pub(crate) const OUTBOX_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for an answer of the outbox's database.
+pub(crate) const OUTBOX_ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+/// Pause between two counts of waiting and refused rows, and two deletions of old ones.
+pub(crate) const OUTBOX_UPKEEP: Duration = Duration::from_secs(10);
+/// Rows up to which they are counted.
+pub(crate) const OUTBOX_COUNT_MAX: i64 = 10_000;
+/// Submitted rows that one statement deletes.
+pub(crate) const OUTBOX_DELETE_ROWS_MAX: i64 = 1000;
+/// Such statements in a row; more rows wait for the next time.
+pub(crate) const OUTBOX_DELETE_ROUNDS_MAX: u32 = 10;
+
 /// Bounds that an operator may set.
 #[derive(Clone, Debug)]
 pub struct WebhookLimits {

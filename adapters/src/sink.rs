@@ -14,6 +14,16 @@ pub trait Sink: Send + Sync + 'static {
     /// same idempotency key, which returns the first process.
     async fn submit(&self, spec: &Spec) -> Result<SubmitResult, SinkError>;
 
+    /// Signs and submits specs in their order; each has an answer of its own. Like [`submit`](Self::submit), the call may
+    /// be cancelled and repeated.
+    async fn submit_all(&self, specs: &[Spec]) -> Vec<Result<SubmitResult, SinkError>> {
+        let mut answers = Vec::with_capacity(specs.len());
+        for spec in specs {
+            answers.push(self.submit(spec).await);
+        }
+        answers
+    }
+
     /// Returns true if specs would be accepted, without submitting one; false if nothing answers.
     async fn is_ready(&self) -> bool;
 }
@@ -69,16 +79,33 @@ impl Sink for Client {
     async fn submit(&self, spec: &Spec) -> Result<SubmitResult, SinkError> {
         match Self::submit(self, spec).await {
             Ok(submitted) => Ok(submitted),
-            Err(error) if error.is(&Reason::NotPermitted) && has_grant(self).await => Err(SinkError::Unacceptable {
-                reason: Reason::NotPermitted.to_string(),
-                message: format!("no grant of this adapter covers `{}` for `{}`", spec.function, spec.executor_type),
-            }),
+            Err(error) if error.is(&Reason::NotPermitted) && has_grant(self).await => Err(not_granted(spec)),
             Err(error) => Err(error.into()),
         }
     }
 
+    async fn submit_all(&self, specs: &[Spec]) -> Vec<Result<SubmitResult, SinkError>> {
+        let answers = Self::submit_all(self, specs).await;
+        let is_not_permitted = |answer: &Result<_, ClientError>| {
+            answer.as_ref().is_err_and(|error: &ClientError| error.is(&Reason::NotPermitted))
+        };
+        let has_grant = answers.iter().any(is_not_permitted) && has_grant(self).await;
+        let of_spec = |(spec, answer): (&Spec, Result<SubmitResult, ClientError>)| match answer {
+            answer if has_grant && is_not_permitted(&answer) => Err(not_granted(spec)),
+            answer => answer.map_err(SinkError::from),
+        };
+        specs.iter().zip(answers).map(of_spec).collect()
+    }
+
     async fn is_ready(&self) -> bool {
         Self::is_ready(self).await.unwrap_or(false)
+    }
+}
+
+fn not_granted(spec: &Spec) -> SinkError {
+    SinkError::Unacceptable {
+        reason: Reason::NotPermitted.to_string(),
+        message: format!("no grant of this adapter covers `{}` for `{}`", spec.function, spec.executor_type),
     }
 }
 

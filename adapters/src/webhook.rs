@@ -13,11 +13,12 @@ use tokio_util::task::TaskTracker;
 use crate::contact::Contact;
 use crate::forwarder::Forwarder;
 use crate::intake::Intake;
+use crate::outbox::Reader;
 use crate::server::{App, RefusalLog, WebhookBodies, door, listen, router};
 use crate::spool::{SetAside, Spool, SpoolTotals};
 use crate::stats::Counters;
 use crate::traffic::Traffic;
-use crate::{BrokerState, Sink, SpoolError, StartError, TrafficReport, WebhookConfig, WebhookStats};
+use crate::{BrokerState, OutboxReport, Sink, SpoolError, StartError, TrafficReport, WebhookConfig, WebhookStats};
 
 /// A running webhook adapter. Dropping it without [`stop`](Self::stop) cuts requests in progress, and loses no event
 /// that was answered with 2xx.
@@ -60,20 +61,23 @@ impl Webhook {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StartError> {
         config.check()?;
-        let WebhookConfig { listen: address, receivers, spool_path, limits, trusted_proxies, .. } = config;
+        let WebhookConfig { listen: address, receivers, outbox, spool_path, limits, trusted_proxies, .. } = config;
         let (listener, address) = listen(address)?;
         let notices = tasks.notices().clone();
         let spool = Arc::new(Spool::open(&spool_path, sink.colony(), &limits, &tasks).await?);
         let (contact, counters) = (Arc::new(Contact::new(notices.clone())), Arc::new(Counters::default()));
         let (to, time) = (sink.clone(), clock.clone());
         let forwarder = Forwarder::new(to, spool.clone(), contact.clone(), counters.clone(), time, notices.clone());
+        let new_reader = |config| Reader::new(&config, sink.clone(), contact.clone(), clock.clone(), notices.clone());
+        let reader = outbox.map(new_reader).transpose()?;
         let (submit_timeout, answer_timeout) = (limits.submit_timeout, limits.answer_timeout);
         let lines = Throttle::new(clock.clone());
         let traffic = Arc::new(Traffic::open(&spool_path, clock.clone()));
         let intake = Intake { sink, spool, contact, counters, traffic, clock, lines, submit_timeout, answer_timeout };
         let door = door(&limits, trusted_proxies, notices);
         let bodies = WebhookBodies::new(limits.body_bytes_max, limits.body_timeout);
-        let app = Arc::new(App { intake, bodies, refusals: RefusalLog::default(), tasks: tasks.clone() });
+        let outbox = reader.as_ref().map(Reader::state);
+        let app = Arc::new(App { intake, outbox, bodies, refusals: RefusalLog::default(), tasks: tasks.clone() });
 
         let stop = (CancellationToken::new(), CancellationToken::new());
         let connections = TaskTracker::new();
@@ -81,6 +85,10 @@ impl Webhook {
         tasks.spawn("forwarder", stop.1.clone(), state, |(forwarder, stop)| Box::pin(forwarder.run(stop)));
         let state = (app.intake.traffic.clone(), stop.1.clone());
         tasks.spawn("counts of events", stop.1.clone(), state, |(traffic, stop)| Box::pin(traffic.keep(stop)));
+        if let Some(reader) = reader {
+            let state = (reader, stop.1.clone());
+            tasks.spawn("outbox", stop.1.clone(), state, |(reader, stop)| Box::pin(reader.run(stop)));
+        }
         let router = router(app.clone(), receivers);
         door.open_at(Listener::Tcp(listener), None, router, stop.0.clone(), connections.clone(), &tasks);
         tracing::info!(%address, spool = %spool_path.display(), "webhook adapter listens");
@@ -106,6 +114,11 @@ impl Webhook {
     /// Returns the spool's totals.
     pub fn spool(&self) -> SpoolTotals {
         self.app.intake.spool.totals()
+    }
+
+    /// Returns the state of the outbox, if one is read.
+    pub fn outbox(&self) -> Option<OutboxReport> {
+        self.app.outbox.as_ref().map(|state| state.report())
     }
 
     /// Returns the result of the last submit to the broker.

@@ -36,6 +36,7 @@ mod grants;
 mod import;
 mod leases;
 mod limits;
+mod outbox;
 mod pauses;
 mod processes;
 mod proxies;

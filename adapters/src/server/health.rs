@@ -48,6 +48,7 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
             "full": totals.is_full || totals.lacks_reserve,
             "failing": !can_write,
         },
+        "outbox": app.outbox.as_ref().map(|outbox| outbox.report()),
         "notices": notices.iter().map(of_notice).collect::<Vec<_>>(),
         "counts": app.intake.counters.snapshot(),
         "without_route": without_route(&app.intake.traffic.report()),

@@ -22,12 +22,15 @@ use super::health::{healthz, readyz};
 use super::refusal_log::RefusalLog;
 use crate::contact::THIN_EVENTS;
 use crate::intake::Intake;
+use crate::outbox::OutboxState;
 use crate::refusal::Refusal;
 use crate::{Destination, Event, Receiver};
 
 /// State shared by all requests.
 pub(crate) struct App {
     pub(crate) intake: Intake,
+    /// State of the outbox, if one is read.
+    pub(crate) outbox: Option<Arc<OutboxState>>,
     pub(crate) bodies: WebhookBodies,
     pub(crate) refusals: RefusalLog,
     /// The adapter's tasks; `/healthz` lists their notices.

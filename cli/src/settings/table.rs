@@ -339,7 +339,16 @@ pub(crate) fn is_setting(key: &str) -> bool {
 pub(crate) static TABLE: LazyLock<Vec<Setting>> = LazyLock::new(|| {
     let sources = sources::ALL.iter().flat_map(|source| source.settings());
     let bees = apiary_bees::ALL.iter().flat_map(|bee| bee.settings());
-    BEFORE_SOURCES.iter().chain(sources).chain(BEFORE_BEES).chain(bees).chain(AFTER_BEES).copied().collect()
+    let outbox = apiary_adapters::outbox::SETTINGS;
+    BEFORE_SOURCES
+        .iter()
+        .chain(sources)
+        .chain(outbox)
+        .chain(BEFORE_BEES)
+        .chain(bees)
+        .chain(AFTER_BEES)
+        .copied()
+        .collect()
 });
 
 const BEFORE_SOURCES: &[Setting] = &[

@@ -185,7 +185,7 @@ impl Parts {
         };
         create_colony(&client(&keys.server_owner)?, folder.path()).await?;
         // Before any other client starts: without their grants, adapter and bees would be rejected.
-        grants::ensure(&client(&keys.colony)?, &keys.colony, keys, &webhook.receivers).await?;
+        grants::ensure(&client(&keys.colony)?, &keys.colony, keys, &webhook).await?;
         let operator = client(&keys.operator)?;
         write_profile(folder, keys.colony.id())?;
 

@@ -1,7 +1,7 @@
 //! The grants of a local colony: the minimum for each part.
 
 use anyhow::Context as _;
-use apiary_adapters::Receiver;
+use apiary_adapters::{Receiver, WebhookConfig};
 use apiary_executor_sdk::Client;
 use apiary_identity::{Envelope, Grant, GrantRight, Id, KeyPair, Role, Scopes};
 use jiff::{SignedDuration, Timestamp};
@@ -33,7 +33,7 @@ pub(super) async fn ensure(
     client: &Client,
     colony: &KeyPair,
     keys: &Keys,
-    receivers: &[Receiver],
+    webhook: &WebhookConfig,
 ) -> anyhow::Result<()> {
     let now = client.clock().now();
     let (there, broken) = list::all(client).await.context("the colony's grants")?;
@@ -45,7 +45,7 @@ pub(super) async fn ensure(
         .hint("broker.db was modified: restore the data folder from a backup")
         .into());
     }
-    for need in needs(keys, receivers) {
+    for need in needs(keys, webhook) {
         // A revocation by the colony's owner is respected: a removed key gets no new grant.
         let is_removed = |known: &list::ListOutput| known.revoked_from.is_some() && known.grant.key == need.key;
         if there.iter().any(|known| is_removed(known) || need.is_met_by(&known.grant, now)) {
@@ -57,7 +57,7 @@ pub(super) async fn ensure(
     Ok(())
 }
 
-fn needs(keys: &Keys, receivers: &[Receiver]) -> Vec<NeededGrant> {
+fn needs(keys: &Keys, webhook: &WebhookConfig) -> Vec<NeededGrant> {
     const NONE: &[GrantRight] = &[];
     let need =
         |key: &KeyPair, name: String, role, scopes, rights| NeededGrant { key: key.id(), name, role, scopes, rights };
@@ -67,10 +67,14 @@ fn needs(keys: &Keys, receivers: &[Receiver]) -> Vec<NeededGrant> {
         let name = format!("{}-adapter", receiver.endpoint.name());
         receiver.routes.scopes().map(|scopes| need(&keys.adapter, name, Role::User, scopes, NONE))
     };
-    let sources = receivers.iter().filter_map(of_receiver);
+    let sources = webhook.receivers.iter().filter_map(of_receiver);
+    let outbox = webhook
+        .outbox
+        .as_ref()
+        .map(|outbox| need(&keys.adapter, "outbox-adapter".to_owned(), Role::User, outbox.functions.scopes(), NONE));
     let bees = apiary_bees::ALL.iter().zip(&keys.bees);
     let bees = bees.map(|(bee, key)| need(key, bee.name().to_owned(), Role::Executor, bee.scopes(), NONE));
-    let mut needs: Vec<NeededGrant> = sources.chain(bees).collect();
+    let mut needs: Vec<NeededGrant> = sources.chain(outbox).chain(bees).collect();
     let rights = &[GrantRight::Read, GrantRight::Cancel, GrantRight::Operate];
     needs.push(need(&keys.operator, "operator".to_owned(), Role::User, everything, rights));
     needs

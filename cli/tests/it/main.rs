@@ -15,6 +15,7 @@ mod local;
 mod logs;
 mod mistakes;
 mod operations;
+mod outbox;
 mod output;
 mod page;
 mod pauses;

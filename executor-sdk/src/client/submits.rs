@@ -27,6 +27,18 @@ impl Client {
         within(self.call_timeout(), SUBMIT, sending).await
     }
 
+    /// Signs specs and submits them in their order, with one signature and one call, so that those of one priority are
+    /// handed out in this order. Each has an answer of its own: a refused spec does not affect the others. Like
+    /// [`submit`](Self::submit), the call may be repeated. Takes up to 1000 specs, of up to 8 MiB together.
+    pub async fn submit_all(&self, specs: &[Spec]) -> Vec<Result<SubmitResult, ClientError>> {
+        let printed: Vec<Result<Bytes, ClientError>> =
+            specs.iter().map(|spec| Ok(Bytes::from(spec.to_json()?))).collect();
+        let valid: Vec<Bytes> = printed.iter().filter_map(|spec| spec.as_ref().ok().cloned()).collect();
+        let mut answers = if valid.is_empty() { Vec::new() } else { self.submit_together(valid).await }.into_iter();
+        let nothing = || Err(ClientError::Answer("it has not one answer for each spec".to_owned()));
+        printed.into_iter().map(|spec| spec.and_then(|_| answers.next().unwrap_or_else(nothing))).collect()
+    }
+
     async fn submit_together(&self, specs: Vec<Bytes>) -> Answers<SubmitResult> {
         let sealed = Envelope::sign_all(self.key(), Spec::PAYLOAD_TYPE, specs);
         if let [spec] = &*sealed {

@@ -2,6 +2,7 @@
 
 mod coverage;
 mod fields;
+mod outbox_sql;
 mod routes;
 mod run;
 mod send;

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use apiary_adapters::sources::ALL;
-use apiary_adapters::{Receiver, StartError, Webhook, WebhookConfig, WebhookLimits};
+use apiary_adapters::{OutboxConfig, Receiver, StartError, Webhook, WebhookConfig, WebhookLimits};
 use apiary_daemon::Supervisor;
 use clap::{Args, Subcommand};
 use tokio_util::sync::CancellationToken;
 
-use super::{coverage, routes, send};
+use super::{coverage, outbox_sql, routes, send};
 use crate::context::Context;
 use crate::daemon::{self, Signals};
 use crate::exit::Fault;
@@ -41,6 +41,7 @@ pub(crate) struct Arguments {
 enum Command {
     Send(Box<send::Arguments>),
     Routes(routes::Arguments),
+    OutboxSql(outbox_sql::Arguments),
 }
 
 impl Arguments {
@@ -63,6 +64,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     match &arguments.command {
         Some(Command::Send(arguments)) => send::run(arguments, context).await,
         Some(Command::Routes(arguments)) => routes::run(arguments, context).await,
+        Some(Command::OutboxSql(arguments)) => outbox_sql::run(arguments),
         None => run_adapter(context).await,
     }
 }
@@ -71,10 +73,11 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
     let settings = &context.settings;
     let mut config = config(settings)?;
     config.receivers = receivers(settings)?;
-    if config.receivers.is_empty() {
+    if config.receivers.is_empty() && config.outbox.is_none() {
         let (keys, advice): (Vec<_>, Vec<_>) =
             ALL.iter().map(|source| (format!("`{}`", source.secrets().key), source.advice())).unzip();
-        return Err(Fault::usage(format!("{} is not set", keys.join(" or "))).hint(advice.join("; or ")).into());
+        let advice = format!("{}; or, for an outbox, set `webhook.outbox_database_url`", advice.join("; or "));
+        return Err(Fault::usage(format!("{} is not set", keys.join(" or "))).hint(advice).into());
     }
     warn_of_closed(settings);
     let client = profile::client(settings)?;
@@ -87,7 +90,7 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
     };
     let Some(started) = signals.unless(open_with_room("the spool", start)).await else { return Ok(()) };
     let (webhook, supervisor) = started?;
-    note(&format!("ready: webhooks on {}", urls(webhook.address(), &config.receivers).join(", ")));
+    note(&format!("ready: {}", doors(webhook.address(), &config)));
     let shutdown = CancellationToken::new();
     let service = async {
         let notices = supervisor.notices().clone();
@@ -116,6 +119,14 @@ fn warn_of_closed(settings: &Settings) {
     }
 }
 
+/// Names what work comes through.
+fn doors(address: SocketAddr, config: &WebhookConfig) -> String {
+    let urls = urls(address, &config.receivers);
+    let webhooks = (!urls.is_empty()).then(|| format!("webhooks on {}", urls.join(", ")));
+    let outbox = config.outbox.is_some().then(|| format!("an outbox; health on http://{address}/healthz"));
+    webhooks.into_iter().chain(outbox).collect::<Vec<_>>().join("; ")
+}
+
 /// Opens every source whose secrets are set.
 pub(crate) fn receivers(settings: &Settings) -> anyhow::Result<Vec<Receiver>> {
     let mut receivers = Vec::new();
@@ -137,6 +148,7 @@ pub(crate) fn config(settings: &Settings) -> anyhow::Result<WebhookConfig> {
     };
     let spool = settings.path(&table::WEBHOOK_SPOOL).unwrap_or_default();
     let mut config = WebhookConfig::new(listen, Vec::new(), spool);
+    config.outbox = OutboxConfig::read(settings).map_err(named)?;
     config.allow_plaintext = settings.flag(&table::WEBHOOK_ALLOW_PLAINTEXT);
     config.trusted_proxies = settings.proxies(&table::WEBHOOK_TRUSTED_PROXIES);
     let size = |setting| usize::try_from(settings.integer(setting)).unwrap_or(usize::MAX);
