@@ -16,15 +16,17 @@ pub struct Event {
     pub account: Option<String>,
     /// Arguments of its process; `None` for the whole body, byte for byte.
     pub args: Option<Vec<u8>>,
+    /// True if the sender may give one id to events of several types, such as the id of what they are about.
+    pub shares_id: bool,
 }
 
 impl Event {
     /// Creates an event without a mode or an account, whose process gets the whole body.
     pub fn new(id: impl Into<String>, kind: impl Into<String>) -> Self {
-        Self { id: id.into(), kind: kind.into(), livemode: None, account: None, args: None }
+        Self { id: id.into(), kind: kind.into(), livemode: None, account: None, args: None, shares_id: false }
     }
 
-    /// Returns the key `<source>:<live|test|nothing>:<account, or nothing>:<event id>`. An event keeps its id over all
+    /// Returns the key `<source>:<live|test|nothing>:<account, or nothing>:<event id>`, with `:<type>` behind it if ids are shared. An event keeps its id over all
     /// retries of its sender, and over all endpoints that it is sent to. Source, mode and account are part of the key, so
     /// that no test event, and no event of another account, is taken for another. No part may contain a colon.
     pub(crate) fn idempotency_key(&self, source: &str) -> String {
@@ -33,7 +35,8 @@ impl Event {
             Some(false) => "test",
             None => "",
         };
-        format!("{source}:{mode}:{}:{}", self.account.as_deref().unwrap_or_default(), self.id)
+        let key = format!("{source}:{mode}:{}:{}", self.account.as_deref().unwrap_or_default(), self.id);
+        if self.shares_id { format!("{key}:{}", self.kind) } else { key }
     }
 }
 

@@ -85,6 +85,9 @@ impl RouteTable {
                 return Err(at(problem));
             }
             rules.push((rule, Origin::Setting(number)));
+            if let Some(problem) = too_many_copies(&rules) {
+                return Err(at(problem));
+            }
             if rules.len() > RULES_MAX {
                 return Err(StartError::setting(setting, format!("has more than {RULES_MAX} entries")));
             }
@@ -113,8 +116,7 @@ impl RouteTable {
         let (mut main, mut copies, mut is_ignored) = (None, Vec::new(), false);
         for (rule, _) in self.rules.iter().filter(|(rule, _)| rule.pattern.matches(kind)) {
             match &rule.target {
-                Target::Also(route) if copies.len() + 1 < COPIES_MAX => copies.push(route),
-                Target::Also(_) => {}
+                Target::Also(route) => copies.push(route),
                 Target::To(route) => {
                     main = Some(route);
                     break;
@@ -128,7 +130,7 @@ impl RouteTable {
         // The main process first: it is the one that the sender is told of.
         let mut routes: Vec<&Route> = main.into_iter().collect();
         for copy in copies {
-            if !routes.iter().any(|route| route.is_same_target(copy)) {
+            if routes.len() < COPIES_MAX && !routes.iter().any(|route| route.is_same_target(copy)) {
                 routes.push(copy);
             }
         }
@@ -139,16 +141,20 @@ impl RouteTable {
         }
     }
 
-    /// Makes the spec of each process of an event. Copies have keys of their own, so that each is there once.
+    /// Makes the spec of each process of an event. Copies have keys of their own, so that each is there once, whatever lines come and go
+    /// beside theirs.
     pub(crate) fn specs(&self, routes: &[&Route], event: &Event, body: &[u8], colony: Id, now: Timestamp) -> Vec<Spec> {
-        let of_route = |(index, route): (usize, &&Route)| {
+        let is_main = |route: &Route| {
+            self.rules.iter().any(|(rule, _)| matches!(&rule.target, Target::To(own) if std::ptr::eq(own, route)))
+        };
+        let of_route = |route: &&Route| {
             let mut spec = route.spec(&self.source, event, body, colony, now);
-            if index > 0 {
+            if !is_main(route) {
                 spec.idempotency_key = Some(format!("{}:{route}", event.idempotency_key(&self.source)));
             }
             spec
         };
-        routes.iter().enumerate().map(of_route).collect()
+        routes.iter().map(of_route).collect()
     }
 
     /// Returns the scopes of the grant that the routes need; `None` if no event goes anywhere.
@@ -189,6 +195,26 @@ impl RouteTable {
             }
         })
     }
+}
+
+/// Returns the problem of the newest line if events of some type would have more copies than there may be.
+fn too_many_copies(rules: &[(Rule, Origin)]) -> Option<String> {
+    let too_many = |(rule, _): &(Rule, Origin)| {
+        let mut targets: Vec<&Route> = Vec::new();
+        for (other, _) in rules.iter().filter(|(other, _)| other.pattern.covers(&rule.pattern)) {
+            if let Target::Also(route) = &other.target
+                && !targets.iter().any(|target| target.is_same_target(route))
+            {
+                targets.push(route);
+            }
+        }
+        targets.len() >= COPIES_MAX
+    };
+    let most = COPIES_MAX - 1;
+    rules
+        .iter()
+        .any(too_many)
+        .then(|| format!("makes more than {most} copies of one event: an event has up to {most} `also` targets"))
 }
 
 /// Says why a rule can never match or adds nothing, below these.

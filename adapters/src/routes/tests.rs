@@ -47,6 +47,31 @@ fn a_star_takes_the_rest_and_a_copy_alone_is_a_process() {
 }
 
 #[test]
+fn a_copy_has_the_same_key_whatever_lines_stand_beside_it() {
+    let event = crate::Event::new("evt_1", "a.b");
+    let colony = apiary_identity::KeyPair::generate().id();
+    let key = |lines: &[&str], target: &str| {
+        let table = table(lines, &[]).unwrap();
+        let Destination::Routed(routes) = table.find("a.b") else { unreachable!("it is routed") };
+        let place = routes.iter().position(|route| route.to_string() == target).unwrap();
+        let specs = table.specs(&routes, &event, b"{}", colony, jiff::Timestamp::UNIX_EPOCH);
+        specs[place].idempotency_key.clone()
+    };
+    let copy = key(&["a.b = also x/copy"], "x/copy");
+    assert_eq!(copy, key(&["a.b = also x/copy", "* = y/z"], "x/copy"));
+    assert_ne!(copy, key(&["a.b = also x/copy", "* = y/z"], "y/z"));
+}
+
+#[test]
+fn more_copies_than_there_may_be_are_refused_before_one_is_left_out() {
+    let copies: Vec<String> = (0..8).map(|number| format!("a.b = also x/copy{number}")).collect();
+    let lines: Vec<&str> = copies.iter().map(String::as_str).collect();
+    assert!(table(&lines[..7], &["* = y/z"]).is_ok());
+    let problem = table(&lines, &["* = y/z"]).unwrap_err();
+    assert!(problem.contains("entry 8") && problem.contains("7 `also` targets"), "{problem}");
+}
+
+#[test]
 fn a_line_sets_priority_labels_time_and_retries() {
     let line = "a = bees:eu/f/g priority=-7 label.team=shop label.x/y=a=b max_exec=2m retries=0";
     let table = table(&[line], &[]).unwrap();

@@ -153,7 +153,11 @@ async fn of_thin_event(writer: &Writer, thin: &ThinEvent) -> Result<Change, Fail
     match reads.object(account, thin.livemode, &related.kind, &related.id).await {
         Ok(object) => Change::from_event(&thin.with(&object)).map_err(Failure::fatal),
         Err(ReadError::Unavailable { what, retry_after }) => Err(failure(&RecordError::Stripe { what, retry_after })),
-        Err(error @ (ReadError::Refused(_) | ReadError::NotFound(_))) => Err(Failure::fatal(error)),
+        // The key's fault or that of something on the way, not the event's: it waits for the repair.
+        Err(error @ ReadError::Refused(_)) => {
+            Err(failure(&RecordError::Stripe { what: error.to_string(), retry_after: None }))
+        }
+        Err(error @ ReadError::NotFound(_)) => Err(Failure::fatal(error)),
     }
 }
 

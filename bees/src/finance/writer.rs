@@ -130,7 +130,8 @@ impl Writer {
         };
         if is_first {
             // A task of its own, so that a caller that goes away never cancels the others' call.
-            tokio::spawn(Turn(Arc::clone(&self.queue)).run(Arc::clone(&self.record)));
+            let turn = Turn { queue: Arc::clone(&self.queue), is_over: false };
+            tokio::spawn(turn.run(Arc::clone(&self.record)));
         }
         answered.await.unwrap_or_else(|_| Err(RecordError::unavailable("a call ended without an answer")))
     }
@@ -150,11 +151,15 @@ fn not_read(id: &str, second: i64, error: &impl std::fmt::Display) -> Option<Cha
 }
 
 /// The right to call, held by one task at a time.
-struct Turn(Arc<Mutex<Queue>>);
+struct Turn {
+    queue: Arc<Mutex<Queue>>,
+    /// `true` once nothing waited: from then on the queue belongs to the next turn.
+    is_over: bool,
+}
 
 impl Turn {
     /// Calls until nothing waits.
-    async fn run(self, record: Arc<dyn Record>) {
+    async fn run(mut self, record: Arc<dyn Record>) {
         while let Some(batch) = self.take() {
             let changes: Vec<&Change> = batch.iter().map(|waiting| waiting.change.as_ref()).collect();
             let answers = apply(record.as_ref(), &changes).await;
@@ -167,9 +172,9 @@ impl Turn {
         }
     }
 
-    /// Takes the events of the next call. Of one object and second only one goes: each decides on those before it.
-    fn take(&self) -> Option<Vec<Waiting>> {
-        let mut queue = lock(&self.0);
+    /// Takes the events of the next call. Of one object only one goes: each decides on those before it.
+    fn take(&mut self) -> Option<Vec<Waiting>> {
+        let mut queue = lock(&self.queue);
         let (mut batch, mut later, mut subjects, mut bytes) = (Vec::new(), VecDeque::new(), HashSet::new(), 0_usize);
         while batch.len() < BATCH_EVENTS_MAX
             && let Some(waiting) = queue.waiting.pop_front()
@@ -188,7 +193,8 @@ impl Turn {
         }
         later.append(&mut queue.waiting);
         queue.waiting = later;
-        queue.is_writing = !batch.is_empty();
+        self.is_over = batch.is_empty();
+        queue.is_writing = !self.is_over;
         (!batch.is_empty()).then_some(batch)
     }
 }
@@ -197,19 +203,22 @@ impl Drop for Turn {
     /// After a panic, or in a runtime that ends: tells everybody who waits, by dropping their senders, and leaves the turn
     /// to the next caller. After the last call nobody waits.
     fn drop(&mut self) {
-        let mut queue = lock(&self.0);
-        if queue.is_writing {
-            queue.is_writing = false;
-            queue.waiting.clear();
+        if self.is_over {
+            return;
         }
+        let mut queue = lock(&self.queue);
+        queue.is_writing = false;
+        let waiting = std::mem::take(&mut queue.waiting);
+        drop(queue);
+        drop(waiting);
     }
 }
 
 /// Returns what two events of one call must not share.
-fn subject(change: &Change) -> (String, bool, String, i64) {
+fn subject(change: &Change) -> (String, bool, String) {
     let event = &change.event;
     let id = event.object_id.clone().unwrap_or_else(|| event.id.clone());
-    (event.account.clone(), event.livemode, id, event.created.as_second())
+    (event.account.clone(), event.livemode, id)
 }
 
 /// Calls the record. An error that may be the fault of one event is looked for in each: alone, it gets the answer that it

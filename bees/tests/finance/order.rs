@@ -7,7 +7,7 @@ use crate::harness::event::{T0, apply, event, invoice, subscription};
 use crate::harness::file::File;
 use crate::harness::state::State;
 use crate::history::{history_and_redelivery, life};
-use apiary_bees::finance::{Record as _, SubscriptionQuery};
+use apiary_bees::finance::{Answer, Change, Record as _, SubscriptionQuery};
 
 async fn end_state(events: &[Vec<u8>]) -> State {
     let file = File::new().await;
@@ -80,6 +80,21 @@ async fn status<'a>(events: impl Iterator<Item = &'a Vec<u8>>) -> Option<String>
 
 fn both(status: &str) -> (Option<String>, Option<String>) {
     (Some(status.to_owned()), Some(status.to_owned()))
+}
+
+#[tokio::test]
+async fn an_older_event_between_a_tie_and_its_decision_is_a_tie_as_well() {
+    let file = File::new().await;
+    let change = |id, at, status| {
+        let event = event(id, "customer.subscription.updated", at, &subscription("sub_1", "cus_1", status, T0));
+        Change::from_event(&event).unwrap()
+    };
+    let (first, second) = (change("evt_1", T0 + 1, "active"), change("evt_2", T0 + 1, "past_due"));
+    let older = change("evt_0", T0, "past_due");
+    assert!(matches!(file.record.apply(&[&first]).await.unwrap()[0], Answer::Done(_)));
+    assert!(matches!(file.record.apply(&[&second]).await.unwrap()[0], Answer::Tie(_)));
+    // The decision on the second may depend on it, and was made without it.
+    assert!(matches!(file.record.apply(&[&older]).await.unwrap()[0], Answer::Tie(_)));
 }
 
 #[tokio::test]

@@ -48,7 +48,8 @@ begin
 end
 $$;
 
--- Returns the ties among the changes that were not written, as {place: stored version}. Raises an error for one that
+-- Returns the ties among the changes that were not written, as {place: stored version}, and marks their rows: until the
+-- caller's decision is written, an older event of the object is a tie as well, because the decision does not know it. Raises an error for one that
 -- was not written though nothing newer is stored: it must not pass for success.
 create or replace function public.stripe_ties(changes jsonb, unwritten bigint[], part text, table_name text)
 returns jsonb
@@ -64,7 +65,7 @@ begin
     return ties;
   end if;
   for found in execute format(
-    'select r.place, r.id, r.version, stored.state_version as stored, stored.order_open
+    'select r.place, r.account, r.livemode, r.id, r.version, stored.state_version as stored, stored.order_open
      from (
        select place, change #>> array[$3, ''account''] as account,
          (change #>> array[$3, ''livemode''])::boolean as livemode, change #>> array[$3, ''id''] as id,
@@ -75,7 +76,8 @@ begin
      left join public.%I as stored
        on stored.account = r.account and stored.livemode = r.livemode and stored.id = r.id
      where r.version <> '''' and (r.version collate "C" >= left(stored.state_version, -4)
-       or stored.order_open or stored.id is null)',
+       or stored.order_open or stored.id is null)
+     order by r.account, r.livemode, r.id',
     table_name
   ) using changes, unwritten, part
   loop
@@ -86,6 +88,11 @@ begin
     -- The same finality and second; or an older event, which may tell more of an order that is open.
     if left(found.stored, -4) = left(found.version, -4) or found.order_open then
       ties := ties || jsonb_build_object(found.place::text, found.stored);
+      if not found.order_open then
+        execute format(
+          'update public.%I set order_open = true where account = $1 and livemode = $2 and id = $3', table_name
+        ) using found.account, found.livemode, found.id;
+      end if;
     end if;
   end loop;
   return ties;

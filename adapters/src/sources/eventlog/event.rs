@@ -66,5 +66,5 @@ fn event(text: &str, catalogue: Option<&Catalogue>) -> Result<Event, (String, St
         Some(None) => return Err(wrong("/type", "has no schema: add one as `TYPE.json` to the folder of schemas")),
         Some(Some(Err(misfit))) => return Err((format!("/data{}", misfit.pointer), misfit.why.to_string())),
     }
-    Ok(Event { args: Some(text.as_bytes().to_vec()), ..Event::new(id, kind) })
+    Ok(Event { args: Some(text.as_bytes().to_vec()), shares_id: true, ..Event::new(id, kind) })
 }

@@ -47,7 +47,7 @@ fn faults(found: Result<Vec<Event>, Refusal>) -> Vec<(String, String)> {
 fn one_event_and_a_list_are_read_each_with_its_own_bytes() {
     let one = r#" {"type":"ping", "id":"e1", "data":1.10000000000000000001, "actor":"ada"} "#;
     let found = post(&endpoint(None), one).unwrap();
-    let wanted = Event { args: Some(one.trim().as_bytes().to_vec()), ..Event::new("e1", "ping") };
+    let wanted = Event { args: Some(one.trim().as_bytes().to_vec()), shares_id: true, ..Event::new("e1", "ping") };
     assert_eq!(found, std::slice::from_ref(&wanted));
     let list = format!("[{one},{{\"type\":\"pong\",\"data\":null}}]");
     let found = post(&endpoint(None), &list).unwrap();

@@ -85,12 +85,16 @@ impl Definition {
             return Err(format!("is named `{name}`, which is a source of its own: choose another name"));
         }
         let options = Options::read(words)?;
-        let id = options.place("id")?.ok_or("has no `id`: write `id=field:PATH`, `id=header:NAME` or `id=digest`")?;
+        let id = options.place("id")?.filter(|place| !matches!(place, Place::Always(_)));
+        let id = id.ok_or("has no `id`: write `id=field:PATH`, `id=header:NAME` or `id=digest`")?;
         let kind = options.place("type")?.filter(|place| *place != Place::Digest);
         let kind = kind.ok_or("has no `type`: write `type=field:PATH`, `type=header:NAME` or `type=always:TEXT`")?;
         let header = options.header("header")?.ok_or("has no `header`: name the header of the signature")?;
         let time = options.time()?;
         let signed = options.signed(time.is_some())?;
+        if signed.contains(&Part::Id) && !matches!(id, Place::Header(_)) {
+            return Err("signs `{id}`, which stands in no header: write `id=header:NAME`".to_owned());
+        }
         Ok(Self {
             name: name.to_owned(),
             header,

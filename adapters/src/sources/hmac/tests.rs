@@ -112,6 +112,8 @@ fn a_description_that_cannot_be_used_is_named_by_its_number() {
         ("a id=field: type=always:x header=X", "invalid `id`"),
         ("a id=digest type=always:x header=X algorithm=md5", "another `algorithm` than sha256 or sha512"),
         ("a id=digest type=always:x header=X encoding=hex32", "another `encoding` than hex or base64"),
+        ("a id=always:x type=always:x header=X", "has no `id`"),
+        ("a id=field:id type=always:x header=X signed={id}{body}", "stands in no header"),
         ("a id=digest type=always:x header=X colour=red", "unknown option `colour`"),
         ("a id=digest type=always:x header=X header=Y", "sets `header` twice"),
         ("a id=digest type=always:x header=X tolerance=1m", "no `timestamp`"),

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, VerifyingKey};
 use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 
-use crate::signing::Algorithm;
+use crate::signing::{Algorithm, SIGNATURES_MAX};
 
 /// Bytes of a symmetric secret: the specification asks for 24 to 64, and some senders have less or more.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 16..=128;
@@ -36,12 +36,9 @@ impl Key {
 
     /// Returns true if this key made one of the signatures, each with its scheme and base64. Other schemes are left out,
     /// so that nobody can choose a weaker one.
-    pub(super) fn made_one<'s>(
-        &self,
-        parts: &[&[u8]],
-        mut signatures: impl Iterator<Item = (&'s str, &'s str)>,
-    ) -> bool {
-        signatures.any(|(scheme, text)| match (self, scheme, STANDARD.decode(text)) {
+    pub(super) fn made_one<'s>(&self, parts: &[&[u8]], signatures: impl Iterator<Item = (&'s str, &'s str)>) -> bool {
+        // A sender has one for each of its secrets; a stranger may send many, each of which costs a pass over the body.
+        signatures.take(SIGNATURES_MAX).any(|(scheme, text)| match (self, scheme, STANDARD.decode(text)) {
             (Self::Secret(secret), "v1", Ok(code)) => {
                 code.len() == Algorithm::Sha256.bytes()
                     && Algorithm::Sha256.is_made_by(secret.expose_secret(), parts, &code)

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::refusal::Refusal;
-use crate::signing::{Algorithm, check_age, header};
+use crate::signing::{Algorithm, SIGNATURES_MAX, check_age, header};
 
 const HEADER: Cow<'static, str> = Cow::Borrowed("Stripe-Signature");
 /// Most digits of the time; ten suffice until the year 2286.
@@ -61,8 +61,9 @@ impl<'a> Header<'a> {
                 "v1" => {
                     signatures += 1;
                     let mut mac = [0; 32];
-                    // A malformed signature matches no secret, but another one may.
-                    if hex::decode_to_slice(value, &mut mac).is_ok() {
+                    // A malformed signature matches no secret, but another one may. Each costs a code for each secret, and a stranger may
+                    // send many: a sender has one for each of its secrets.
+                    if macs.len() < SIGNATURES_MAX && hex::decode_to_slice(value, &mut mac).is_ok() {
                         macs.push(mac);
                     }
                 }

@@ -193,6 +193,39 @@ async fn merge(transaction: &mut SqliteTransaction, change: &Change) -> Result<A
     merge.finish().await
 }
 
+/// The statement that marks an object's order as open.
+macro_rules! open_order {
+    ($table:literal, $stored:literal, $part:literal) => {
+        (
+            $table,
+            concat!(
+                "update ",
+                $stored,
+                " set order_open = 1 where account = ?1 ->> '$.",
+                $part,
+                ".account' and livemode = ?1 ->> '$.",
+                $part,
+                ".livemode' and id = ?1 ->> '$.",
+                $part,
+                ".id'"
+            ),
+        )
+    };
+}
+
+/// Statements that mark an object's order as open, by table.
+const OPEN_ORDERS: [(&str, &str); 9] = [
+    open_order!("stripe_customers", "stripe_customers", "customer"),
+    open_order!("stripe_subscriptions", "stripe_subscriptions", "subscription"),
+    open_order!("invoices", "stripe_invoices", "object"),
+    open_order!("payments", "stripe_payments", "object"),
+    open_order!("charges", "stripe_charges", "object"),
+    open_order!("checkouts", "stripe_checkouts", "object"),
+    open_order!("refunds", "stripe_refunds", "object"),
+    open_order!("disputes", "stripe_disputes", "object"),
+    open_order!("schedules", "stripe_schedules", "object"),
+];
+
 /// Merge of a change into the tables, part by part.
 struct Merge<'a> {
     transaction: &'a mut SqliteTransaction,
@@ -253,6 +286,10 @@ impl Merge<'_> {
         // The same finality and second; or an older event, which may tell more of an order that is open.
         if is_open || version::moment(&stored) == version::moment(version) {
             self.tie = Some(stored);
+            // Until the decision is written, an older event of the object is a tie as well: the decision does not know it.
+            if let Some((_, open)) = OPEN_ORDERS.iter().find(|(name, _)| *name == table) {
+                self.run(open).await?;
+            }
         }
         Ok(())
     }

@@ -58,9 +58,11 @@ pub(super) fn completed(event: &Occurrence, kind: u8, session: Session) -> Resul
     let object = session.row(event)?;
     let (subscription_id, customer_id) = session.references()?;
     let checkout = version::of_checkout(event, kind, &object.id);
-    let subscription = match (session.mode.as_deref(), subscription_id) {
-        (Some("payment" | "setup"), _) | (_, None) => None,
-        (_, Some(id)) => Some(SubscriptionChange {
+    let is_one_off = matches!(session.mode.as_deref(), Some("payment" | "setup"));
+    let subscription = match subscription_id {
+        None => None,
+        Some(_) if is_one_off => None,
+        Some(id) => Some(SubscriptionChange {
             account: event.account.clone(),
             livemode: event.livemode,
             id,
@@ -72,7 +74,11 @@ pub(super) fn completed(event: &Occurrence, kind: u8, session: Session) -> Resul
             ..SubscriptionChange::default()
         }),
     };
-    let customer = customer_id.map(|id| session.customer(event, checkout, &id));
+    // A one-off checkout says nothing of whose subscriptions the customer's are.
+    let customer = customer_id.map(|id| match is_one_off {
+        true => mentioned(event, &id),
+        false => session.customer(event, checkout, &id),
+    });
     Ok(Meaning { customer, subscription, object: Some(object), ..Meaning::default() })
 }
 

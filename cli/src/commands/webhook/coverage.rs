@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use apiary_adapters::{ROUTE_NOT_GRANTED, Receiver, Route};
 use apiary_daemon::Notices;
-use apiary_executor_sdk::{Client, ClientError, Reason};
+use apiary_executor_sdk::{Client, Reason};
 use apiary_identity::Role;
 use jiff::Timestamp;
 use tokio::time::sleep;
@@ -62,7 +62,15 @@ async fn is_covered(client: &Client, route: &Route) -> Option<bool> {
     spec.parents = [Uuid::new_v4()].into();
     match client.submit(&spec).await {
         Err(error) if error.is(&Reason::NotPermitted) => Some(false),
-        Err(ClientError::Refused { retryable: false, .. }) | Ok(_) => Some(true),
+        // Its grant was found, and then the parent was not. Any other refusal says nothing of the grant.
+        Err(error)
+            if [Reason::NotFound, Reason::Invalid, Reason::ArgsRefused, Reason::LimitUnknown]
+                .iter()
+                .any(|reason| error.is(reason)) =>
+        {
+            Some(true)
+        }
+        Ok(_) => Some(true),
         Err(_) => None,
     }
 }
