@@ -4,14 +4,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::web::{read_request, write_answer};
 
-/// A call of the function that applies an event.
+/// An event in a call of the function that applies events.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// The event's id.
@@ -84,7 +84,7 @@ impl PostgrestStub {
 async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>) {
     let Some((_, body)) = read_request(&mut stream).await else { return };
     let asked = Instant::now();
-    let event = event_of(&body);
+    let events = events_of(&body);
     if state.lock().unwrap().hangs {
         // Waits until the client closes the connection.
         let _ = stream.read(&mut [0]).await;
@@ -92,17 +92,20 @@ async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>) {
     }
     let refusal = state.lock().unwrap().refusal.clone();
     let is_taken = refusal.is_none();
-    let taken = if event.is_some() { r#"{"outcome":"applied"}"# } else { r#"{"outcome":"ready"}"# };
-    let (head, body) = refusal.unwrap_or_else(|| ("200 OK".to_owned(), taken.to_owned()));
+    let taken = match events.len() {
+        0 => json!([{"outcome": "ready", "encoding": "UTF8", "uncertain": 0}]),
+        events => Value::from(vec![json!({"outcome": "applied"}); events]),
+    };
+    let (head, body) = refusal.unwrap_or_else(|| ("200 OK".to_owned(), taken.to_string()));
     let _ = write_answer(&mut stream, &head, &body).await;
-    if let Some(event) = event {
-        state.lock().unwrap().calls.push(Call { event, asked, is_taken });
-    }
+    let calls = events.into_iter().map(|event| Call { event, asked, is_taken });
+    state.lock().unwrap().calls.extend(calls);
 }
 
-/// Returns the id of a call's event; `None` for a probe without an event.
-fn event_of(body: &str) -> Option<String> {
-    let arguments: Value = serde_json::from_str(body).ok()?;
-    let change: Value = serde_json::from_str(arguments["change"].as_str()?).ok()?;
-    Some(change["event"]["id"].as_str()?.to_owned())
+/// Returns the ids of a call's events; none for a probe.
+fn events_of(body: &str) -> Vec<String> {
+    let arguments: Value = serde_json::from_str(body).unwrap_or_default();
+    let changes: Value = serde_json::from_str(arguments["changes"].as_str().unwrap_or_default()).unwrap_or_default();
+    let ids = changes.as_array().into_iter().flatten().filter_map(|change| change["event"]["id"].as_str());
+    ids.map(str::to_owned).collect()
 }
