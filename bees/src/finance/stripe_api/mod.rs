@@ -1,7 +1,7 @@
 //! A client of Stripe's API, which only reads: one object, or lists page by page.
 //!
 //! Every call is a `GET` with the pinned [`API_VERSION`], so it can be repeated. It takes its turn at the bee's own rate
-//! ([`Pace`]), far below Stripe's, and goes out through [`Outbound`](crate::outbound::Outbound): a bounded time, waits as
+//! (`Pace`), far below Stripe's, and goes out through [`Outbound`](crate::outbound::Outbound): a bounded time, waits as
 //! `Retry-After` asks, and a circuit breaker.
 
 mod answer;
