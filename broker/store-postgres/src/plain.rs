@@ -66,10 +66,7 @@ pub(super) async fn claim(
         let found = lease(&mut session, lane, slots, &plain, clock).await?;
         Ok::<_, Fault>((session, found))
     })?;
-    let Some(mut claims) = read(&plain, &found)? else {
-        store.restricted_lanes.note(lane);
-        return Ok(None);
-    };
+    let Some(mut claims) = read(store, lane, &plain, &found)? else { return Ok(None) };
     // Outside of what is repeated: the leases are committed.
     if let Err(fault) = signatures::unpack_claimed(&mut session, &store.batches, &mut claims.claimed).await {
         drop(session);
@@ -89,10 +86,7 @@ pub(super) async fn claim_within(
     clock: &dyn Clock,
 ) -> Result<Option<ClaimResult>, Fault> {
     let found = lease(session, lane, slots, plain, clock).await?;
-    let Some(mut claims) = read(plain, &found)? else {
-        store.restricted_lanes.note(lane);
-        return Ok(None);
-    };
+    let Some(mut claims) = read(store, lane, plain, &found)? else { return Ok(None) };
     signatures::unpack_claimed(session, &store.batches, &mut claims.claimed).await?;
     Ok(Some(claims))
 }
@@ -133,11 +127,15 @@ async fn give_back(store: &PostgresStore, claimed: &[ClaimedLease], clock: &dyn 
     }
 }
 
-fn read(plain: &PlainClaim, found: &[PgRow]) -> StoreResult<Option<ClaimResult>> {
-    let Some(first) = found.first() else { return Ok(None) };
-    if !rows::is_plain(first)? {
-        return Ok(None);
-    }
+/// Reads the leases; `None` if the claim must be made by an assignment, which is remembered of the lane.
+fn read(store: &PostgresStore, lane: &Lane, plain: &PlainClaim, found: &[PgRow]) -> StoreResult<Option<ClaimResult>> {
+    let first = match found.first() {
+        Some(first) if rows::is_plain(first)? => first,
+        _ => {
+            store.restricted_lanes.note(lane);
+            return Ok(None);
+        }
+    };
     let mut claimed = Vec::new();
     for row in found {
         if let Some(place) = rows::claim_place(row)? {

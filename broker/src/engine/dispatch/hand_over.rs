@@ -12,86 +12,61 @@ use crate::engine::dispatch::polls::Pass;
 /// leased to them, and whoever names its leases in the next claim gets it then.
 pub(in crate::engine) struct Reservation {
     dispatcher: Arc<Dispatcher>,
-    /// `None` once the polls were answered, or wait on.
-    pass: Option<Pass>,
-    lane: Lane,
+    pass: Pass,
+    /// True once the polls were answered, or wait on.
+    is_over: bool,
 }
 
 impl Reservation {
     /// Reserves polls of a lane for so many new processes. `None` if no poll waits there, or other work might.
-    pub(in crate::engine) fn of(dispatcher: &Arc<Dispatcher>, lane: Lane, count: usize) -> Option<Self> {
-        let pass = dispatcher.reserve(&lane, count)?;
-        Some(Self { dispatcher: dispatcher.clone(), pass: Some(pass), lane })
+    pub(in crate::engine) fn of(dispatcher: &Arc<Dispatcher>, lane: &Lane, count: usize) -> Option<Self> {
+        let pass = dispatcher.reserve(lane, count)?;
+        Some(Self { dispatcher: dispatcher.clone(), pass, is_over: false })
     }
 
     /// Returns the lane.
     pub(in crate::engine) fn lane(&self) -> &Lane {
-        &self.lane
+        &self.pass.lane
     }
 
     /// Returns the reserved polls.
     pub(in crate::engine) fn slots(&self) -> &[ClaimSlot] {
-        self.pass.as_ref().map_or(&[], |pass| &pass.slots)
+        &self.pass.slots
     }
 
     /// Answers the polls with what was leased to them; those without anything wait on. Returns the leases of callers who went away, which the
     /// caller releases.
     #[must_use]
     pub(in crate::engine) fn give(mut self, claimed: Vec<ClaimedLease>) -> Vec<LeaseRef> {
-        let Some(pass) = self.pass.take() else { return Vec::new() };
-        self.dispatcher.end_hand_over(&pass, claimed)
+        self.is_over = true;
+        self.dispatcher.end_hand_over(&self.pass, claimed)
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if let Some(pass) = self.pass.take() {
-            let error = Error::Unavailable("the outcome of a claim is not known; claim again".to_owned());
-            self.dispatcher.break_hand_over(&pass, &error);
-            self.dispatcher.wake(&self.lane);
+        if !self.is_over {
+            self.dispatcher.break_hand_over(&self.pass, &outcome_unknown());
+            self.dispatcher.wake(&self.pass.lane);
         }
     }
+}
+
+/// Returns the error for polls of a commit that may have leased work to them.
+pub(super) fn outcome_unknown() -> Error {
+    Error::Unavailable("the outcome of a claim is not known; claim again".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use apiary_identity::{Offer, Scopes};
-    use apiary_store::model::{ClaimResult, ColonyKey, GrantKey, SlotGrant};
-    use bytes::Bytes;
-    use uuid::Uuid;
+    use apiary_store::model::ClaimResult;
 
     use super::*;
+    use crate::engine::dispatch::fixtures::{gave, lane, lease, slot};
 
     const LONG: Duration = Duration::from_secs(600);
-
-    fn lane() -> Lane {
-        Lane { colony: ColonyKey(1), executor_type: "t".into() }
-    }
-
-    fn slot(key: i64, count: usize) -> ClaimSlot {
-        let grant = SlotGrant { key: GrantKey(key), name: "bee".into(), scopes: Scopes::default() };
-        ClaimSlot { grants: [grant].into(), offer: Arc::new(Offer::default()), count, lease_ms: 1000, instance: None }
-    }
-
-    fn lease(slot: usize) -> ClaimedLease {
-        ClaimedLease {
-            slot,
-            executor: GrantKey(7),
-            process_id: Uuid::new_v4(),
-            function: "f".into(),
-            attempt: 1,
-            retries_spent: 0,
-            max_retries: 0,
-            claimed_at_ms: 0,
-            expires_at_ms: 1000,
-            submitter: GrantKey(8),
-            payload: Bytes::new(),
-            signature: Vec::new(),
-            spec_digest: None,
-        }
-    }
 
     /// Runs the pass of all new polls, which finds nothing.
     fn find_nothing(dispatcher: &Dispatcher) {
@@ -104,23 +79,23 @@ mod tests {
         let (dispatcher, lane) = (Arc::new(Dispatcher::default()), lane());
         let mut first = Box::pin(dispatcher.poll(&lane, slot(7, 2), LONG));
         assert!(futures::poll!(&mut first).is_pending());
-        assert!(Reservation::of(&dispatcher, lane.clone(), 9).is_none(), "work may wait");
+        assert!(Reservation::of(&dispatcher, &lane, 9).is_none(), "work may wait");
         find_nothing(&dispatcher);
         let mut later = Box::pin(dispatcher.poll(&lane, slot(8, 5), LONG));
         assert!(futures::poll!(&mut later).is_pending());
-        assert!(Reservation::of(&dispatcher, lane.clone(), 9).is_none(), "the new poll's pass is due");
+        assert!(Reservation::of(&dispatcher, &lane, 9).is_none(), "the new poll's pass is due");
         find_nothing(&dispatcher);
         let counts = |count| {
-            let reserved = Reservation::of(&dispatcher, lane.clone(), count)?;
-            assert!(Reservation::of(&dispatcher, lane.clone(), count).is_none(), "one at a time");
+            let reserved = Reservation::of(&dispatcher, &lane, count)?;
+            assert!(Reservation::of(&dispatcher, &lane, count).is_none(), "one at a time");
             let counts = reserved.slots().iter().map(|slot| slot.count).collect::<Vec<_>>();
-            dispatcher.queue().end_pass(reserved.pass.as_ref()?, ClaimResult::default());
+            dispatcher.queue().end_pass(&reserved.pass, ClaimResult::default());
             std::mem::forget(reserved);
             Some(counts)
         };
         assert_eq!([counts(1), counts(4), counts(9)], [Some(vec![1]), Some(vec![2, 2]), Some(vec![2, 5])]);
         dispatcher.wake(&lane);
-        assert!(Reservation::of(&dispatcher, lane.clone(), 1).is_none(), "work may have come");
+        assert!(Reservation::of(&dispatcher, &lane, 1).is_none(), "work may have come");
     }
 
     #[tokio::test]
@@ -130,12 +105,12 @@ mod tests {
         let mut other = Box::pin(dispatcher.poll(&lane, slot(7, 2), LONG));
         assert!(futures::poll!(&mut one).is_pending() && futures::poll!(&mut other).is_pending());
         find_nothing(&dispatcher);
-        let reserved = Reservation::of(&dispatcher, lane.clone(), 3).unwrap();
+        let reserved = Reservation::of(&dispatcher, &lane, 3).unwrap();
         assert_eq!(reserved.give(vec![lease(1), lease(1)]), []);
         assert_eq!(other.await.unwrap().claimed.len(), 2);
         assert!(futures::poll!(&mut one).is_pending());
         assert!(dispatcher.queue().begin_pass().is_none(), "the lane is still empty");
-        let reserved = Reservation::of(&dispatcher, lane.clone(), 3).unwrap();
+        let reserved = Reservation::of(&dispatcher, &lane, 3).unwrap();
         assert_eq!(reserved.give(vec![lease(0)]), []);
         assert_eq!(one.await.unwrap().claimed.len(), 1);
     }
@@ -146,7 +121,7 @@ mod tests {
         let mut poll = Box::pin(dispatcher.poll(&lane, slot(7, 1), LONG));
         assert!(futures::poll!(&mut poll).is_pending());
         find_nothing(&dispatcher);
-        let (reserved, lease) = (Reservation::of(&dispatcher, lane.clone(), 1).unwrap(), lease(0));
+        let (reserved, lease) = (Reservation::of(&dispatcher, &lane, 1).unwrap(), lease(0));
         drop(poll);
         assert_eq!(reserved.give(vec![lease.clone()]), [lease.reference()]);
     }
@@ -157,12 +132,12 @@ mod tests {
         let mut poll = Box::pin(dispatcher.poll(&lane, slot(7, 1), LONG));
         assert!(futures::poll!(&mut poll).is_pending());
         find_nothing(&dispatcher);
-        drop(Reservation::of(&dispatcher, lane.clone(), 1).unwrap());
+        drop(Reservation::of(&dispatcher, &lane, 1).unwrap());
         assert!(matches!(poll.await, Err(Error::Unavailable(_))));
         let mut next = Box::pin(dispatcher.poll(&lane, slot(7, 1), LONG));
         assert!(futures::poll!(&mut next).is_pending());
         let pass = dispatcher.queue().begin_pass().expect("it may have been stored");
-        dispatcher.queue().end_pass(&pass, ClaimResult { claimed: vec![lease(0)], ..ClaimResult::default() });
+        dispatcher.queue().end_pass(&pass, gave(vec![lease(0)]));
         assert_eq!(next.await.unwrap().claimed.len(), 1);
     }
 }

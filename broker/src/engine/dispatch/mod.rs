@@ -3,6 +3,8 @@
 pub(super) mod counting;
 pub(super) mod dispatcher;
 pub(super) mod empty_lanes;
+#[cfg(test)]
+mod fixtures;
 pub(super) mod hand_over;
 pub(super) mod joined;
 pub(super) mod limited_lanes;

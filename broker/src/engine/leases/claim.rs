@@ -89,12 +89,9 @@ impl Engine {
         let executor = (lane.colony, permit.key());
         // Held until the answer: a waiting claim is a sign of life of its executor.
         let _heard = self.contacts.listen(executor, &lane.executor_type, &grant.grant.name, &slot.offer);
-        let given = if order.is_after_results {
-            self.claim_after_results(&lane, slot, place).await?
-        } else {
-            let given = self.dispatcher.poll(&lane, slot, order.wait).await?;
-            drop(place);
-            given
+        let given = match order.is_after_results {
+            true => self.claim_after_results(&lane, slot, place).await?,
+            false => self.dispatcher.poll(&lane, slot, order.wait).await?,
         };
         // Held until the answer is complete: an error below, or a caller who goes away, costs the work no retry.
         let guard = LeaseGuard::new(self.dispatcher.clone(), lane.clone(), &given.claimed);

@@ -176,8 +176,8 @@ impl CompleteFlush {
     ) -> StoreResult<Vec<LeaseEnd>> {
         let store = self.lookup.store();
         let Some(pass) = pass else { return store.complete(completions, now_ms).await };
-        let Some((lane, slots)) = pass.claim() else { return store.complete(completions, now_ms).await };
-        match store.complete_and_claim(completions, now_ms, lane, slots, &*self.clock).await {
+        let lane = pass.lane();
+        match store.complete_and_claim(completions, now_ms, lane, pass.slots(), &*self.clock).await {
             Ok((done, Some(claims))) => {
                 let lane = lane.clone();
                 let unheard = pass.end(claims, self.clock.now_ms());

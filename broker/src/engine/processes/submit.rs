@@ -222,7 +222,7 @@ impl SubmitFlush {
     /// Reserves polls of the first process's lane. Work of other lanes waits for a claim.
     fn reserve(&self, processes: &[NewProcess]) -> Option<Reservation> {
         let lane = lane_of(processes.first()?);
-        Reservation::of(&self.dispatcher, lane, processes.len())
+        Reservation::of(&self.dispatcher, &lane, processes.len())
     }
 
     async fn store_and_give(&self, processes: &[NewProcess], reserved: Reservation) -> StoreResult<Vec<SubmitResult>> {

@@ -1,51 +1,18 @@
 //! Polls that come, wait, are answered and go, without a database.
 
-use apiary_identity::{Offer, Scopes};
+use apiary_identity::Scopes;
 use apiary_store::limits::CLAIM_PASS_COUNT_MAX;
 use apiary_store::model::{ClaimResult, SlotGrant};
-use bytes::Bytes;
-use uuid::Uuid;
 
 use super::*;
+use crate::engine::dispatch::fixtures::{gave, lane, lease, slot};
 use crate::limits::{CLAIM_PASS_POLLS_MAX, CLAIM_PASSES_PER_POLL_MAX};
-
-fn lane() -> Lane {
-    Lane { colony: ColonyKey(1), executor_type: "t".into() }
-}
-
-fn slot(count: usize) -> ClaimSlot {
-    let grant = SlotGrant { key: GrantKey(7), name: "bee".into(), scopes: Scopes::default() };
-    ClaimSlot { grants: [grant].into(), offer: Arc::new(Offer::default()), count, lease_ms: 1000, instance: None }
-}
-
-fn claimed() -> ClaimedLease {
-    ClaimedLease {
-        slot: 0,
-        executor: GrantKey(7),
-        process_id: Uuid::new_v4(),
-        function: "f".into(),
-        attempt: 1,
-        retries_spent: 0,
-        max_retries: 0,
-        claimed_at_ms: 0,
-        expires_at_ms: 1000,
-        submitter: GrantKey(8),
-        payload: Bytes::new(),
-        signature: Vec::new(),
-        spec_digest: None,
-    }
-}
-
-/// A pass that returned these leases.
-fn gave(claimed: Vec<ClaimedLease>) -> ClaimResult {
-    ClaimResult { claimed, ..ClaimResult::default() }
-}
 
 #[test]
 fn one_pass_is_for_all_polls_that_wait() {
     let dispatcher = Dispatcher::default();
     let polls: Vec<_> =
-        (0..CLAIM_PASS_COUNT_MAX + 44).map(|_| dispatcher.register(&lane(), slot(1), true).unwrap()).collect();
+        (0..CLAIM_PASS_COUNT_MAX + 44).map(|_| dispatcher.register(&lane(), slot(7, 1), true).unwrap()).collect();
     let mut queue = dispatcher.queue();
     let pass = queue.begin_pass().expect("polls were in no pass yet");
     assert_eq!(pass.ids.len(), CLAIM_PASS_COUNT_MAX + 44);
@@ -63,7 +30,7 @@ fn passes_that_count_the_limits_of_a_colony_take_turns() {
     let dispatcher = Dispatcher::default();
     let lane = |colony, executor_type: &str| Lane { colony: ColonyKey(colony), executor_type: executor_type.into() };
     let types = ["a", "b", "c", "d"];
-    let _polls: Vec<_> = types.map(|name| dispatcher.register(&lane(1, name), slot(1), false).unwrap()).into();
+    let _polls: Vec<_> = types.map(|name| dispatcher.register(&lane(1, name), slot(7, 1), false).unwrap()).into();
     let mut queue = dispatcher.queue();
     let counted = || ClaimResult { is_counted: true, ..ClaimResult::default() };
     let begin = |queue: &mut PollQueue| queue.begin_pass().map(|pass| (pass.lane.executor_type.clone(), pass));
@@ -105,7 +72,7 @@ fn passes_that_count_the_limits_of_a_colony_take_turns() {
 fn polls_that_one_pass_leaves_out_are_in_the_next() {
     let dispatcher = Dispatcher::default();
     let _polls: Vec<_> =
-        (0..CLAIM_PASS_POLLS_MAX + 44).map(|_| dispatcher.register(&lane(), slot(1), true).unwrap()).collect();
+        (0..CLAIM_PASS_POLLS_MAX + 44).map(|_| dispatcher.register(&lane(), slot(7, 1), true).unwrap()).collect();
     let mut queue = dispatcher.queue();
     for expected in [CLAIM_PASS_POLLS_MAX, 44] {
         let pass = queue.begin_pass().expect("polls were in no pass yet");
@@ -118,7 +85,7 @@ fn polls_that_one_pass_leaves_out_are_in_the_next() {
 #[test]
 fn a_claim_that_does_not_wait_is_in_another_pass_while_passes_end_before_the_end_of_its_lane() {
     let dispatcher = Dispatcher::default();
-    let (_, mut answer) = dispatcher.register(&lane(), slot(1), true).unwrap();
+    let (_, mut answer) = dispatcher.register(&lane(), slot(7, 1), true).unwrap();
     let mut queue = dispatcher.queue();
     for _ in 0..CLAIM_PASSES_PER_POLL_MAX {
         assert!(answer.try_recv().is_err(), "further down there may be something for it");
@@ -132,15 +99,15 @@ fn a_claim_that_does_not_wait_is_in_another_pass_while_passes_end_before_the_end
 #[test]
 fn polls_of_a_pass_that_was_cut_off_are_due_again() {
     let dispatcher = Dispatcher::default();
-    let (_, mut once) = dispatcher.register(&lane(), slot(1), true).unwrap();
-    let (_, mut waiting) = dispatcher.register(&lane(), slot(1), false).unwrap();
+    let (_, mut once) = dispatcher.register(&lane(), slot(7, 1), true).unwrap();
+    let (_, mut waiting) = dispatcher.register(&lane(), slot(7, 1), false).unwrap();
     let cut = dispatcher.queue().begin_pass().unwrap();
     assert!(dispatcher.queue().begin_pass().is_none());
     drop(cut);
     dispatcher.queue().start_over();
     let pass = dispatcher.queue().begin_pass().expect("they are due again");
     assert_eq!(pass.ids.len(), 2);
-    dispatcher.queue().end_pass(&pass, gave(vec![ClaimedLease { slot: 1, ..claimed() }]));
+    dispatcher.queue().end_pass(&pass, gave(vec![ClaimedLease { slot: 1, ..lease(0) }]));
     assert!(once.try_recv().unwrap().unwrap().claimed.is_empty());
     assert_eq!(waiting.try_recv().unwrap().unwrap().claimed.len(), 1);
 }
@@ -148,8 +115,8 @@ fn polls_of_a_pass_that_was_cut_off_are_due_again() {
 #[test]
 fn who_is_drained_is_told_at_once() {
     let dispatcher = Dispatcher::default();
-    let (_, mut drained) = dispatcher.register(&lane(), slot(1), false).unwrap();
-    let (_, mut other) = dispatcher.register(&lane(), slot(1), false).unwrap();
+    let (_, mut drained) = dispatcher.register(&lane(), slot(7, 1), false).unwrap();
+    let (_, mut other) = dispatcher.register(&lane(), slot(7, 1), false).unwrap();
     let pass = dispatcher.queue().begin_pass().unwrap();
     dispatcher.queue().end_pass(&pass, ClaimResult { drained: vec![0], ..ClaimResult::default() });
     assert!(drained.try_recv().unwrap().unwrap().is_drained);
@@ -160,7 +127,7 @@ fn who_is_drained_is_told_at_once() {
 fn what_is_free_again_in_a_colony_makes_its_lanes_alone_due() {
     let dispatcher = Dispatcher::default();
     let elsewhere = Lane { colony: ColonyKey(2), ..lane() };
-    let _polls = [lane(), elsewhere].map(|lane| dispatcher.register(&lane, slot(1), false).unwrap());
+    let _polls = [lane(), elsewhere].map(|lane| dispatcher.register(&lane, slot(7, 1), false).unwrap());
     let mut queue = dispatcher.queue();
     while let Some(pass) = queue.begin_pass() {
         queue.end_pass(&pass, ClaimResult::default());
@@ -175,7 +142,7 @@ fn what_is_free_again_in_a_colony_makes_its_lanes_alone_due() {
 #[test]
 fn a_big_claim_leaves_room_for_the_others() {
     let dispatcher = Dispatcher::default();
-    let _polls = [1000, 1000, 1].map(|count| dispatcher.register(&lane(), slot(count), false).unwrap());
+    let _polls = [1000, 1000, 1].map(|count| dispatcher.register(&lane(), slot(7, count), false).unwrap());
     let pass = dispatcher.queue().begin_pass().unwrap();
     let counts: Vec<_> = pass.slots.iter().map(|slot| slot.count).collect();
     assert_eq!(counts, [CLAIM_PASS_COUNT_MAX - 2, 1, 1]);
@@ -184,7 +151,7 @@ fn a_big_claim_leaves_room_for_the_others() {
 #[test]
 fn waiting_polls_are_due_again_only_when_work_may_have_come() {
     let dispatcher = Dispatcher::default();
-    let _poll = dispatcher.register(&lane(), slot(1), false).unwrap();
+    let _poll = dispatcher.register(&lane(), slot(7, 1), false).unwrap();
     let pass = dispatcher.queue().begin_pass().unwrap();
     dispatcher.queue().end_pass(&pass, ClaimResult::default());
     assert!(dispatcher.queue().begin_pass().is_none());
@@ -202,23 +169,23 @@ fn a_poll_for_an_empty_lane_needs_no_pass_until_work_may_have_come() {
     let dispatcher = Dispatcher::default();
     let empty = || ClaimResult { is_lane_empty: true, ..ClaimResult::default() };
     let begin = || dispatcher.queue().begin_pass();
-    let (_, mut first) = dispatcher.register(&lane(), slot(1), false).unwrap();
+    let (_, mut first) = dispatcher.register(&lane(), slot(7, 1), false).unwrap();
     let pass = begin().unwrap();
-    dispatcher.queue().end_pass(&pass, ClaimResult { claimed: vec![claimed()], ..empty() });
+    dispatcher.queue().end_pass(&pass, ClaimResult { claimed: vec![lease(0)], ..empty() });
     assert_eq!(first.try_recv().unwrap().unwrap().claimed.len(), 1);
-    let (second, _answer) = dispatcher.register(&lane(), slot(1), false).unwrap();
+    let (second, _answer) = dispatcher.register(&lane(), slot(7, 1), false).unwrap();
     assert!(begin().is_none(), "nothing was left");
     // Also if no poll is there when it comes.
     dispatcher.queue().remove(&lane(), second);
     dispatcher.wake(&lane());
-    let (third, _answer) = dispatcher.register(&lane(), slot(1), false).unwrap();
+    let (third, _answer) = dispatcher.register(&lane(), slot(7, 1), false).unwrap();
     let pass = begin().expect("work may have come");
     dispatcher.wake(&lane());
     dispatcher.queue().end_pass(&pass, empty());
     let pass = begin().expect("work may have come during the pass");
     dispatcher.queue().end_pass(&pass, empty());
     dispatcher.queue().remove(&lane(), third);
-    let (_, _answer) = dispatcher.register(&lane(), slot(1), true).unwrap();
+    let (_, _answer) = dispatcher.register(&lane(), slot(7, 1), true).unwrap();
     assert_eq!(begin().expect("a claim that does not wait has its pass").ids.len(), 1);
 }
 
@@ -226,7 +193,7 @@ fn a_poll_for_an_empty_lane_needs_no_pass_until_work_may_have_come() {
 fn what_is_known_of_a_lane_that_nobody_searches_is_forgotten() {
     let dispatcher = Dispatcher::default();
     let pass = |dispatcher: &Dispatcher| {
-        let (id, _) = dispatcher.register(&lane(), slot(1), false).unwrap();
+        let (id, _) = dispatcher.register(&lane(), slot(7, 1), false).unwrap();
         let pass = dispatcher.queue().begin_pass();
         let had_pass = pass.is_some();
         if let Some(pass) = pass {
@@ -247,12 +214,12 @@ fn what_is_known_of_a_lane_that_nobody_searches_is_forgotten() {
 #[test]
 fn no_lane_is_known_to_be_empty_while_other_brokers_are_not_heard() {
     let dispatcher = Dispatcher::default();
-    let (_, _answer) = dispatcher.register(&lane(), slot(1), false).unwrap();
+    let (_, _answer) = dispatcher.register(&lane(), slot(7, 1), false).unwrap();
     let passes = |is_deaf| {
         dispatcher.set_deaf(is_deaf);
         let pass = dispatcher.queue().begin_pass().expect("others may have stored work");
         dispatcher.queue().end_pass(&pass, ClaimResult { is_lane_empty: true, ..ClaimResult::default() });
-        let (id, _) = dispatcher.register(&lane(), slot(1), false).unwrap();
+        let (id, _) = dispatcher.register(&lane(), slot(7, 1), false).unwrap();
         let next = dispatcher.queue().begin_pass();
         next.iter().for_each(|pass| _ = dispatcher.queue().end_pass(pass, ClaimResult::default()));
         dispatcher.queue().remove(&lane(), id);
@@ -266,10 +233,10 @@ fn no_lane_is_known_to_be_empty_while_other_brokers_are_not_heard() {
 fn a_caller_who_comes_and_goes_is_in_the_line_once() {
     let dispatcher = Dispatcher::default();
     for _ in 0..10 {
-        let (id, _) = dispatcher.register(&lane(), slot(1), false).unwrap();
+        let (id, _) = dispatcher.register(&lane(), slot(7, 1), false).unwrap();
         dispatcher.queue().remove(&lane(), id);
     }
-    let _poll = dispatcher.register(&lane(), slot(1), false).unwrap();
+    let _poll = dispatcher.register(&lane(), slot(7, 1), false).unwrap();
     let mut queue = dispatcher.queue();
     assert_eq!(queue.due.len(), 1);
     assert!(queue.begin_pass().is_some());
@@ -278,8 +245,8 @@ fn a_caller_who_comes_and_goes_is_in_the_line_once() {
 
 #[tokio::test]
 async fn work_for_a_caller_who_left_before_reading_the_answer_goes_back() {
-    let (dispatcher, lane, work) = (Dispatcher::default(), lane(), claimed());
-    let mut poll = Box::pin(dispatcher.poll(&lane, slot(1), Duration::from_secs(60)));
+    let (dispatcher, lane, work) = (Dispatcher::default(), lane(), lease(0));
+    let mut poll = Box::pin(dispatcher.poll(&lane, slot(7, 1), Duration::from_secs(60)));
     assert!(futures::poll!(&mut poll).is_pending());
     let pass = dispatcher.queue().begin_pass().unwrap();
     assert!(dispatcher.queue().end_pass(&pass, gave(vec![work.clone()])).is_empty(), "somebody waits for it");
@@ -290,7 +257,7 @@ async fn work_for_a_caller_who_left_before_reading_the_answer_goes_back() {
 
 #[test]
 fn work_that_is_not_delivered_goes_back() {
-    let (dispatcher, work) = (Arc::new(Dispatcher::default()), [claimed()]);
+    let (dispatcher, work) = (Arc::new(Dispatcher::default()), [lease(0)]);
     LeaseGuard::new(dispatcher.clone(), lane(), &work).delivered();
     assert!(dispatcher.queue().unheard.is_empty());
     drop(LeaseGuard::new(dispatcher.clone(), lane(), &work));
@@ -302,7 +269,7 @@ async fn polls_under_a_revoked_grant_end_and_the_others_wait_on() {
     let dispatcher = Dispatcher::default();
     let of = |keys: &[i64]| {
         let grant = |key: &i64| SlotGrant { key: GrantKey(*key), name: "bee".into(), scopes: Scopes::default() };
-        ClaimSlot { grants: keys.iter().map(grant).collect(), ..slot(1) }
+        ClaimSlot { grants: keys.iter().map(grant).collect(), ..slot(7, 1) }
     };
     let (_, mut expelled) = dispatcher.register(&lane(), of(&[7]), false).unwrap();
     let (_, mut with_another) = dispatcher.register(&lane(), of(&[7, 8]), false).unwrap();
@@ -311,7 +278,7 @@ async fn polls_under_a_revoked_grant_end_and_the_others_wait_on() {
     dispatcher.expel(&[GrantKey(7)], &Error::NotPermitted("revoked".into()));
     assert!(matches!(expelled.try_recv(), Ok(Err(Error::NotPermitted(_)))));
     // Leases that the pass under way made for it are released.
-    assert_eq!(dispatcher.queue().end_pass(&pass, gave(vec![claimed()])).len(), 1);
+    assert_eq!(dispatcher.queue().end_pass(&pass, gave(vec![lease(0)])).len(), 1);
     assert!(with_another.try_recv().is_err() && other.try_recv().is_err(), "they wait on");
     dispatcher.wake(&lane());
     let pass = dispatcher.queue().begin_pass().unwrap();
