@@ -66,47 +66,14 @@ impl Claims {
             broker = %client.address(), executor = %client.id(), executor_type = settings.executor_type,
             slots = settings.slots, functions = functions.join(" "), "claiming work"
         );
-        let Self { contact, introduction, polls, is_guarded, claimed } = self;
         let desk = context.results.desk();
         loop {
-            // Results claim only what they free: for slots that are free already, the claim here waits for work. And not before a new
-            // broker knows this executor.
-            let may_open = works.are_all_busy() && introduction.is_told(context).await;
-            let open = may_open.then(|| desk.open());
-            let next = tokio::select! {
-                biased;
-                () = shutdown.cancelled() => return Ok(()),
-                // Before the free slots, which may be meant for it.
-                Some(work) = claimed.recv() => Next::Work(work),
-                free = works.free_slots() => Next::Free(free.saturating_sub(desk.promised())),
-            };
-            drop(open);
-            let free = match next {
-                Next::Free(0) => {
-                    // What the slots are promised to is on its way.
-                    tokio::task::yield_now().await;
-                    continue;
-                }
-                Next::Free(free) => free,
-                Next::Work(work) => {
-                    desk.received(&work);
-                    contact.accepted();
-                    let drains = work.answer.drain && work.answer.leases.is_empty();
-                    take_handed(&context.client, works, work, shutdown).await;
-                    if !drains {
-                        contact.went_well();
-                        continue;
-                    }
-                    tokio::select! {
-                        () = shutdown.cancelled() => return Ok(()),
-                        () = tokio::time::sleep(contact.pause()) => continue,
-                    }
-                }
-            };
+            let Some(free) = self.free_slots(context, works, shutdown).await else { return Ok(()) };
+            let Self { contact, introduction, polls, is_guarded, .. } = self;
             if let Some(pause) = introduce(context, introduction, contact).await? {
-                tokio::select! {
-                    () = shutdown.cancelled() => return Ok(()),
-                    () = tokio::time::sleep(pause) => continue,
+                match rest(pause, shutdown).await {
+                    true => continue,
+                    false => return Ok(()),
                 }
             }
             if !*is_guarded {
@@ -155,11 +122,59 @@ impl Claims {
                 }
                 Err(error) => contact.failed(error)?,
             };
-            tokio::select! {
-                () = shutdown.cancelled() => return Ok(()),
-                () = tokio::time::sleep(pause) => {}
+            if !rest(pause, shutdown).await {
+                return Ok(());
             }
         }
+    }
+
+    /// Waits for free slots to claim for, and starts work that was claimed with results meanwhile. `None` once the executor stops.
+    async fn free_slots(
+        &mut self,
+        context: &Context,
+        works: &mut Works,
+        shutdown: &CancellationToken,
+    ) -> Option<usize> {
+        let desk = context.results.desk();
+        loop {
+            // Results claim only what they free: for slots that are free already, the claim here waits for work. And not before a new
+            // broker knows this executor.
+            let may_open = works.are_all_busy() && self.introduction.is_told(context).await;
+            let open = may_open.then(|| desk.open());
+            let work = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return None,
+                // Before the free slots, which may be meant for it.
+                Some(work) = self.claimed.recv() => work,
+                free = works.free_slots() => match free.saturating_sub(desk.promised()) {
+                    0 => {
+                        // What the slots are promised to is on its way.
+                        drop(open);
+                        tokio::task::yield_now().await;
+                        continue;
+                    }
+                    free => return Some(free),
+                },
+            };
+            drop(open);
+            desk.received(&work);
+            self.contact.accepted();
+            let drains = work.answer.drain && work.answer.leases.is_empty();
+            take_handed(&context.client, works, work, shutdown).await;
+            if !drains {
+                self.contact.went_well();
+            } else if !rest(self.contact.pause(), shutdown).await {
+                return None;
+            }
+        }
+    }
+}
+
+/// Waits; returns `false` if the executor was stopped meanwhile.
+async fn rest(pause: Duration, shutdown: &CancellationToken) -> bool {
+    tokio::select! {
+        () = shutdown.cancelled() => false,
+        () = tokio::time::sleep(pause) => true,
     }
 }
 
@@ -201,14 +216,6 @@ pub(super) fn may_have_leased(error: &ClientError) -> bool {
         }
         _ => true,
     }
-}
-
-/// The next step of the loop.
-enum Next {
-    /// Slots are free.
-    Free(usize),
-    /// Work was claimed with results.
-    Work(ClaimedWork),
 }
 
 /// Returns what all claims of an executor say, with the number of its run: a random number that is not 0.
