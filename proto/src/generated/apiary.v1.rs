@@ -3538,7 +3538,7 @@ pub struct ClaimResponse {
     /// elsewhere).
     #[prost(bool, tag = "2")]
     pub drain: bool,
-    /// What became of each of `results`, in their order. If they were kept and no work could be claimed after that, no lease comes with them.
+    /// Answers to `results`, one for each, in their order. If they were kept and no work could be claimed after that, no lease comes with them.
     #[prost(message, repeated, tag = "3")]
     pub answers: ::prost::alloc::vec::Vec<EndAnswer>,
 }
