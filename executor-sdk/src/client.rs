@@ -42,6 +42,8 @@ use crate::{Address, ClientConfig, ClientError};
 use batcher::Batcher;
 use bytes_codec::BytesCodec;
 pub(crate) use leases::millis;
+#[cfg(feature = "executor")]
+pub(crate) use leases::one_for_each;
 pub use processes::{Sighting, SubmitResult, Watch};
 
 /// A client of a single broker, with one key, for one colony. Clones share a connection, which is opened at the first

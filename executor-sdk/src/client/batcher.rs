@@ -27,7 +27,7 @@ pub(crate) type Answers<A> = Vec<Result<A, ClientError>>;
 ///
 /// A failure that can pass is told to all. A final refusal of the whole call says nothing of one document: alone, each
 /// gets the answer that it would have had without the others.
-pub(crate) async fn apart<B, A, F>(
+pub(super) async fn apart<B, A, F>(
     batch: Result<Vec<B>, ClientError>,
     count: usize,
     read: impl FnMut(B) -> Result<A, ClientError>,

@@ -32,21 +32,43 @@ impl Client {
         within(self.call_timeout(), method, sending).await
     }
 
-    /// Reports the ends of several attempts in one call, signed once.
+    /// Reports the ends of attempts in one call, signed once.
     pub(crate) async fn end_together(&self, endings: Vec<Ending>) -> Answers<ReportAnswer> {
         let sealed = self.seal_endings(&endings);
         if let [(kind, result)] = &*sealed {
             return vec![self.end_alone(*kind, result).await];
         }
-        let results: Vec<Envelope> = sealed.iter().map(|(_, result)| result.clone()).collect();
-        let batch = self.end_batch(&results).await;
+        self.end_sealed(sealed, |results| async move { self.end_batch(&results).await }).await
+    }
+
+    /// Reports the ends of attempts by `call`, signed once; each alone, if the call is refused for good.
+    pub(crate) async fn end_by<F>(
+        &self,
+        endings: &[Ending],
+        call: impl FnOnce(Vec<Envelope>) -> F,
+    ) -> Answers<ReportAnswer>
+    where
+        F: Future<Output = Result<Vec<v1::EndAnswer>, ClientError>>,
+    {
+        self.end_sealed(self.seal_endings(endings), call).await
+    }
+
+    async fn end_sealed<F>(
+        &self,
+        sealed: Vec<(OutcomeKind, Envelope)>,
+        call: impl FnOnce(Vec<Envelope>) -> F,
+    ) -> Answers<ReportAnswer>
+    where
+        F: Future<Output = Result<Vec<v1::EndAnswer>, ClientError>>,
+    {
+        let batch = call(sealed.iter().map(|(_, result)| result.clone()).collect()).await;
         let alone = |place: usize| self.end_alone(sealed[place].0, &sealed[place].1);
         apart(batch, sealed.len(), |answer| self.ended(answer), alone).await
     }
 
     /// Signs the results that were never sent, with one signature. The others stay as they were sent, because the broker
     /// knows a result again by its bytes.
-    pub(crate) fn seal_endings(&self, endings: &[Ending]) -> Vec<(OutcomeKind, Envelope)> {
+    fn seal_endings(&self, endings: &[Ending]) -> Vec<(OutcomeKind, Envelope)> {
         let fresh: Vec<&Ending> = endings.iter().filter(|ending| !ending.is_signed()).collect();
         let payloads: Vec<Bytes> = fresh.iter().map(|ending| ending.payload().clone()).collect();
         for (ending, envelope) in fresh.iter().zip(Envelope::sign_all(self.key(), Outcome::PAYLOAD_TYPE, payloads)) {
@@ -56,7 +78,7 @@ impl Client {
         endings.iter().map(|ending| (ending.kind(), ending.signed_as(|| alone(ending)).clone())).collect()
     }
 
-    pub(crate) async fn end_alone(&self, kind: OutcomeKind, result: &Envelope) -> Result<ReportAnswer, ClientError> {
+    async fn end_alone(&self, kind: OutcomeKind, result: &Envelope) -> Result<ReportAnswer, ClientError> {
         match kind {
             OutcomeKind::Succeeded => {
                 let answer = self.complete(result).await?;
@@ -69,8 +91,7 @@ impl Client {
         }
     }
 
-    /// Reads the answer to one result of several.
-    pub(crate) fn ended(&self, answer: v1::EndAnswer) -> Result<ReportAnswer, ClientError> {
+    fn ended(&self, answer: v1::EndAnswer) -> Result<ReportAnswer, ClientError> {
         let v1::EndAnswer { existed, retry_at_ms, reason, message, retryable, retry_after_ms } = answer;
         if reason.is_empty() {
             return Ok(ReportAnswer { existed, retry_at: retry_at(retry_at_ms) });

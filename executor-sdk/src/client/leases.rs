@@ -54,10 +54,7 @@ impl Client {
     pub async fn end_batch(&self, results: &[Envelope]) -> Result<Vec<v1::EndAnswer>, ClientError> {
         let request = v1::EndBatchRequest { results: results.iter().map(envelope_to_proto).collect() };
         let answer: v1::EndBatchResponse = self.call(END_BATCH, request, self.call_timeout()).await?;
-        match answer.answers.len() == results.len() {
-            true => Ok(answer.answers),
-            false => Err(ClientError::Answer("it has not one answer for each result".to_owned())),
-        }
+        one_for_each(answer.answers, results.len())
     }
 
     /// Stores a signed `progress.v1` document of a running attempt.
@@ -148,6 +145,14 @@ impl Client {
         let v1::ReleaseResponse {} =
             self.call_signed("/apiary.v1.LeaseService/Release", request, self.call_timeout()).await?;
         Ok(())
+    }
+}
+
+/// Checks that there is one answer for each result.
+pub(crate) fn one_for_each(answers: Vec<v1::EndAnswer>, results: usize) -> Result<Vec<v1::EndAnswer>, ClientError> {
+    match answers.len() == results {
+        true => Ok(answers),
+        false => Err(ClientError::Answer("it has not one answer for each result".to_owned())),
     }
 }
 

@@ -9,7 +9,8 @@ use tokio::sync::{Mutex, MutexGuard, mpsc};
 use tokio::time::Instant;
 
 use super::claim::{give_back, may_have_leased};
-use crate::client::batcher::{Answers, Batcher, apart};
+use crate::client::batcher::{Answers, Batcher};
+use crate::client::one_for_each;
 use crate::lease::{Ending, ReportAnswer};
 use crate::limits::SLOTS_MAX;
 use crate::wire::envelope_to_proto;
@@ -128,37 +129,27 @@ impl ClaimDesk {
     async fn end(&self, endings: Vec<Ending>) -> Answers<ReportAnswer> {
         let state = self.claiming.try_lock().ok().filter(|state| state.unanswered == 0);
         match state.filter(|_| self.is_open.load(Ordering::Acquire)) {
-            Some(state) => self.end_and_claim(state, endings).await,
+            Some(state) => self.client.end_by(&endings, |results| self.end_and_claim(state, results)).await,
             None => self.client.end_together(endings).await,
         }
     }
 
+    /// Claims with results; returns the answers to them.
     async fn end_and_claim(
         &self,
         mut state: MutexGuard<'_, ClaimState>,
-        endings: Vec<Ending>,
-    ) -> Answers<ReportAnswer> {
-        let sealed = self.client.seal_endings(&endings);
-        let results: Vec<_> = sealed.iter().map(|(_, result): &(_, Envelope)| envelope_to_proto(result)).collect();
+        results: Vec<Envelope>,
+    ) -> Result<Vec<v1::EndAnswer>, ClientError> {
         let (asked, asked_at) = (results.len(), Instant::now());
+        let results = results.iter().map(envelope_to_proto).collect();
         // Until there is an answer, also if this future is dropped: then the next claim names what is in hand.
         state.unanswered = 1;
         let answered = self.client.claim(v1::ClaimRequest { results, ..self.request(asked) }).await;
         state.unanswered = answered.as_ref().err().map_or(0, |error| u32::from(may_have_leased(error)));
-        let answers = match answered {
-            Ok(mut answer) => {
-                let answers = std::mem::take(&mut answer.answers);
-                self.hand_over(ClaimedWork { answer, asked, asked_at }).await;
-                match answers.len() == asked {
-                    true => Ok(answers),
-                    false => Err(ClientError::Answer("it has not one answer for each result".to_owned())),
-                }
-            }
-            Err(error) => Err(error),
-        };
-        drop(state);
-        let alone = |place: usize| self.client.end_alone(sealed[place].0, &sealed[place].1);
-        apart(answers, asked, |answer| self.client.ended(answer), alone).await
+        let mut answer = answered?;
+        let answers = std::mem::take(&mut answer.answers);
+        self.hand_over(ClaimedWork { answer, asked, asked_at }).await;
+        one_for_each(answers, asked)
     }
 
     /// Hands claimed work to the claim loop, before the attempts that ended free their slots for it. If the executor stops, the work is
