@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgQueryResult, PgRow};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, Error, Executor as _, Postgres, raw_sql};
+use sqlx::{AssertSqlSafe, Connection as _, Error, Executor as _, Postgres, raw_sql};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
@@ -254,6 +254,9 @@ impl Drop for PostgresSession {
     fn drop(&mut self) {
         if !self.is_between_statements || self.is_in_transaction || self.is_condemned {
             self.connection.close_on_drop();
+        } else {
+            // Each connection would keep the memory of its largest statement and answer for as long as it lives.
+            self.connection.shrink_buffers();
         }
     }
 }
