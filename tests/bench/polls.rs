@@ -13,9 +13,9 @@ use crate::memory::memory;
 use crate::span::pass;
 
 /// Executors, each with a key and a connection of its own.
-const EXECUTORS: usize = 10;
-/// Polls of each executor: slightly fewer than a broker accepts of a key.
-const POLLS_EACH: usize = 1000;
+const EXECUTORS: usize = 20;
+/// Polls of each executor: fewer than a broker accepts on a connection.
+const POLLS_EACH: usize = 500;
 /// Clients that watch.
 const WATCHERS: usize = 4;
 /// Watches of each client, each of a process that is never claimed.
