@@ -62,8 +62,17 @@ impl<F: Flush> Committer<F> {
         Self { flush, queue, room: Arc::new(Semaphore::new(COMMIT_QUEUE_BYTES_MAX)) }
     }
 
-    /// Queues a write and waits until it is on disk. A caller that stops waiting does not undo it.
-    pub(crate) async fn commit(&self, item: F::Item) -> Result<F::Answer, Error> {
+    /// Queues a write; the returned future waits until it is on disk. A caller that stops waiting does not undo it.
+    pub(crate) fn commit(&self, item: F::Item) -> impl Future<Output = Result<F::Answer, Error>> + Send + use<F> {
+        // Not an `async fn`, whose future would keep the room for the item while it waits.
+        let queued = self.queue(item);
+        async move {
+            let ended = |_| Error::Internal("the writer ended in the middle of a write; see the log".into());
+            queued?.await.map_err(ended)?
+        }
+    }
+
+    fn queue(&self, item: F::Item) -> Result<oneshot::Receiver<Result<F::Answer, Error>>, Error> {
         let bytes = u32::try_from(self.flush.bytes(&item)).unwrap_or(u32::MAX);
         // Never waits for room: a caller that waits here would hide the overload and hold its memory all the same.
         let room = self
@@ -78,7 +87,7 @@ impl<F: Flush> Committer<F> {
             }
             mpsc::error::TrySendError::Closed(_) => Error::Draining,
         })?;
-        answer.await.map_err(|_| Error::Internal("the writer ended in the middle of a write; see the log".into()))?
+        Ok(answer)
     }
 }
 

@@ -9,6 +9,7 @@ use apiary_store::model::{
     Colony, ColonyKey, Effect, Lane, LimitKind, Limits, NewProcess, Parent, ProcessState, Resubmission, SubmitResult,
 };
 use apiary_store::{Store, StoreResult};
+use futures::future::Either;
 use uuid::Uuid;
 
 use crate::Error;
@@ -44,13 +45,73 @@ impl Engine {
         spec: Spec,
         envelope: Envelope,
     ) -> Result<SubmitOutcome, Error> {
-        let grant = permit.grant().ok_or_else(|| Error::NotPermitted("submitting needs a grant".into()))?;
-        // The result is used below: a repeat of a stored spec must not fail on checks that have changed since.
         let parents = self.check(permit.colony(), &spec).await;
+        self.keep(permit, spec, envelope, parents).await
+    }
+
+    /// Queues a process for the next commit; the returned future waits for it. It is small, unlike the process: a thousand of a batch wait
+    /// together. A repeat of a stored spec must not fail on checks that have changed since, so `parents` is the checks' outcome.
+    pub(in crate::engine) fn keep(
+        &self,
+        permit: Permit<action::Submit>,
+        spec: Spec,
+        envelope: Envelope,
+        parents: Result<Vec<Uuid>, Error>,
+    ) -> impl Future<Output = Result<SubmitOutcome, Error>> + Send {
+        let may_redrive = spec.on_failed == OnFailed::Redrive;
+        let queued = self.new_process(&permit, spec, envelope).map(|process| {
+            // What the answer needs of it.
+            let resubmission = Resubmission {
+                process_id: process.process_id,
+                // Replaced once the store says which process holds the key.
+                first: process.process_id,
+                colony: process.colony,
+                submitter: process.submitter,
+                digest: process.digest,
+                submit_by_ms: process.submit_by_ms,
+            };
+            let submitted = match parents {
+                Ok(parents) => Either::Left(self.submits.commit(NewProcess { parents, ..process })),
+                // A stored process stays stored, and is answered as before, whatever happened to limits, schemas and parents.
+                Err(error) => Either::Right(Box::pin(async move {
+                    self.store.known(&process, process.submitted_at_ms).await?.ok_or(error)
+                })),
+            };
+            (submitted, resubmission)
+        });
+        async move {
+            let (submitted, resubmission) = queued?;
+            let process_id = resubmission.process_id;
+            match submitted.await? {
+                SubmitResult::IdTaken => Err(Error::Taken(format!(
+                    "process id {process_id} belongs to another spec: make a new UUIDv7 for each spec"
+                ))),
+                SubmitResult::New { state } => Ok(SubmitOutcome { process_id, existed: false, redriven: false, state }),
+                SubmitResult::Existed {
+                    process_id: first,
+                    state: state @ (ProcessState::Failed | ProcessState::DeadLetter),
+                } if may_redrive && first != process_id => {
+                    Box::pin(self.resubmit(permit.colony(), Resubmission { first, ..resubmission }, state)).await
+                }
+                SubmitResult::Existed { process_id, state } => {
+                    Ok(SubmitOutcome { process_id, existed: true, redriven: false, state })
+                }
+            }
+        }
+    }
+
+    /// Returns the process that a spec asks for, with its place in the queue, as if it had no parents.
+    fn new_process(
+        &self,
+        permit: &Permit<action::Submit>,
+        spec: Spec,
+        envelope: Envelope,
+    ) -> Result<NewProcess, Error> {
+        let grant = permit.grant().ok_or_else(|| Error::NotPermitted("submitting needs a grant".into()))?;
         let now_ms = self.clock.now_ms();
         let not_before_ms = spec.not_before.map(|moment| moment.as_millisecond()).filter(|moment| *moment > now_ms);
         let idempotency = spec.idempotency_key.map(|key| (key, now_ms.saturating_add(spec.idempotency_retention_ms)));
-        let process = NewProcess {
+        Ok(NewProcess {
             process_id: spec.process_id,
             colony: permit.colony().key,
             submitter: grant.key,
@@ -74,38 +135,7 @@ impl Engine {
             digest: envelope.digest(),
             payload: envelope.payload,
             signature: envelope.signature,
-        };
-        let process_id = process.process_id;
-        let resubmission = Resubmission {
-            process_id,
-            // Replaced once the store says which process holds the key.
-            first: process_id,
-            colony: process.colony,
-            submitter: process.submitter,
-            digest: process.digest,
-            submit_by_ms: process.submit_by_ms,
-        };
-        let may_redrive = spec.on_failed == OnFailed::Redrive;
-        let submitted = match parents {
-            Ok(parents) => self.submits.commit(NewProcess { parents, ..process }).await?,
-            // A stored process stays stored, and is answered as before, whatever happened to limits, schemas and parents.
-            Err(error) => self.store.known(&process, now_ms).await?.ok_or(error)?,
-        };
-        match submitted {
-            SubmitResult::IdTaken => Err(Error::Taken(format!(
-                "process id {process_id} belongs to another spec: make a new UUIDv7 for each spec"
-            ))),
-            SubmitResult::New { state } => Ok(SubmitOutcome { process_id, existed: false, redriven: false, state }),
-            SubmitResult::Existed {
-                process_id: first,
-                state: state @ (ProcessState::Failed | ProcessState::DeadLetter),
-            } if may_redrive && first != process_id => {
-                self.resubmit(permit.colony(), Resubmission { first, ..resubmission }, state).await
-            }
-            SubmitResult::Existed { process_id, state } => {
-                Ok(SubmitOutcome { process_id, existed: true, redriven: false, state })
-            }
-        }
+        })
     }
 
     /// Redrives the process that a spec met, unless another call was faster, or the spec is of another submitter or did so before.
@@ -125,7 +155,7 @@ impl Engine {
     }
 
     /// Checks what only the state of the colony decides; returns the processes to wait for.
-    async fn check(&self, colony: &Colony, spec: &Spec) -> Result<Vec<Uuid>, Error> {
+    pub(in crate::engine) async fn check(&self, colony: &Colony, spec: &Spec) -> Result<Vec<Uuid>, Error> {
         // In the order of cost: the first two are answered from memory as a rule.
         self.check_rate_key(colony.key, spec).await?;
         self.catalogue.check(colony, spec).await?;

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 
 use apiary_identity::{Envelope, Spec};
+use futures::FutureExt as _;
+use futures::future::join_all;
 use uuid::Uuid;
 
 use crate::Error;
@@ -45,10 +47,13 @@ impl Engine {
                 break;
             }
             open = rest;
-            let submits = ready.into_iter().map(|(place, Submission { permit, spec, envelope })| async move {
-                (place, self.submit(permit, spec, envelope).await)
+            let checks = ready.iter().map(|(_, item)| self.check(item.permit.colony(), &item.spec));
+            let parents = join_all(checks).await;
+            let submits = ready.into_iter().zip(parents).map(|((place, item), parents)| {
+                let Submission { permit, spec, envelope } = item;
+                self.keep(permit, spec, envelope, parents).map(move |answer| (place, answer))
             });
-            answers.extend(futures::future::join_all(submits).await);
+            answers.extend(join_all(submits).await);
         }
         answers.sort_unstable_by_key(|(place, _)| *place);
         answers.into_iter().map(|(_, answer)| answer).collect()
