@@ -32,7 +32,7 @@ enum Rig {
     Long,
     /// The test that kills broker, adapter and bee under load, repeatedly.
     Kill,
-    /// The whole suite, repeatedly, beside a load on every core.
+    /// The whole suite, repeatedly, beside a load on every core, with a Postgres that waits for its disk.
     Suite,
 }
 
@@ -66,7 +66,7 @@ impl Rig {
             Self::Kill => test::run(&test::Arguments::chosen("restart::kill", &[])),
             Self::Suite => {
                 let _load = Load::on_every_core();
-                test::run(&test::Arguments::everything())
+                test::run(&test::Arguments::everything().durable())
             }
         }
     }

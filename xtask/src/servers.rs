@@ -65,11 +65,14 @@ pub(crate) struct Missing {
 }
 
 impl Servers {
-    /// Provides all requirements that it can, with installations if allowed. Fails only after a signal to stop.
-    pub(crate) fn provide() -> anyhow::Result<Self> {
+    /// Provides all requirements that it can, with installations if allowed. Unless `durable`, Postgres does not wait
+    /// for its disk: then a crash of the machine loses commits, a crash of Postgres none. Fails only after a signal to
+    /// stop.
+    pub(crate) fn provide(durable: bool) -> anyhow::Result<Self> {
         let mut servers =
             Self { _postgres: None, present: vec!["SQLite".to_owned()], missing: vec![], variables: vec![] };
-        let cluster = servers.note("Postgres", "postgres", Cluster::start())?;
+        let settings: &[&str] = if durable { &[] } else { &["fsync=off"] };
+        let cluster = servers.note("Postgres", "postgres", Cluster::start_with(settings))?;
         if let Some(cluster) = cluster {
             servers.present.push(format!("Postgres {}", cluster.version));
             servers.variables.push(("APIARY_TEST_POSTGRES_URL", cluster.url.clone().into()));

@@ -26,6 +26,9 @@ pub(crate) struct Arguments {
     /// Fails if a requirement that could be installed is missing, so that some tests cannot run.
     #[arg(long)]
     all: bool,
+    /// Runs Postgres with `fsync` on, as in production: slower, because each test makes a database of its own.
+    #[arg(long)]
+    durable: bool,
     /// Runs only the tests of this package; may be given several times.
     #[arg(long, short, value_name = "PACKAGE")]
     package: Vec<String>,
@@ -43,6 +46,11 @@ impl Arguments {
         Self { all: true, ..Self::default() }
     }
 
+    /// Returns these arguments with a Postgres that waits for its disk.
+    pub(crate) fn durable(self) -> Self {
+        Self { durable: true, ..self }
+    }
+
     /// Returns the arguments for tests whose path contains `filter`, with options for the test programs.
     pub(crate) fn chosen(filter: &str, options: &[&str]) -> Self {
         let options = options.iter().map(|&option| option.to_owned()).collect();
@@ -53,7 +61,7 @@ impl Arguments {
 /// Runs the tests, and returns their exit code.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     build(arguments)?;
-    let servers = Servers::provide()?;
+    let servers = Servers::provide(arguments.durable)?;
     let left_out = left_out(arguments, &servers)?;
     let mut tally = Tally::default();
     let mut command = test_command(arguments, &servers);

@@ -20,12 +20,8 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Starts a cluster; installs Postgres first if there is none.
-    pub(crate) fn start() -> anyhow::Result<Self> {
-        Self::start_with(&[])
-    }
-
-    /// Starts a cluster with these settings of the server, each as `name=value`.
+    /// Starts a cluster with these settings of the server, each as `name=value`; installs Postgres first if there is
+    /// none.
     pub(crate) fn start_with(settings: &[&str]) -> anyhow::Result<Self> {
         Binaries::ensure(Account::choose()?)?;
         children::go_on()?;

@@ -135,7 +135,8 @@ fn make_cluster(account: Account, binaries: &Binaries, folder: &Folder, password
     Ok(())
 }
 
-/// Returns the server's command, with durability as in production: `fsync` and `synchronous_commit` stay on.
+/// Returns the server's command, with durability as in production unless a setting says otherwise: `fsync` and
+/// `synchronous_commit` stay on.
 fn postgres(account: Account, binaries: &Binaries, folder: &Folder, port: u16) -> Command {
     let mut command = account.command(&binaries.program("postgres"));
     command.stdin(Stdio::null()).arg("-D").arg(folder.data());
