@@ -42,9 +42,8 @@ async fn no_process_waits_for_the_end_of_a_lease_that_nobody_heard_of(backend: B
     let mut parts = Parts::new(folder.path(), &backend.url());
     parts.start_broker().await;
     let (user, bee) = (member(&parts, Role::User, "ada").await, member(&parts, Role::Executor, "bee").await);
-    for _ in 0..PROCESSES {
-        user.submit_json("t", "f", &()).await.unwrap();
-    }
+    // At the same time, so that they are committed together.
+    futures::future::try_join_all((0..PROCESSES).map(|_| user.submit_json("t", "f", &()))).await.unwrap();
     let handler = |_: Work| async {
         // The work's own duration.
         tokio::time::sleep(Duration::from_millis(20)).await;
