@@ -35,6 +35,9 @@ for (const level of ["info", "warn", "error"] as const) console[level] = () => {
 /** Fewest kills while events are sent. */
 const KILLS_MIN = 6;
 
+/** Pause of a sender: dozens that hardly pause would take the cores from the broker that starts. */
+const SENDER_PAUSE_MS = 100;
+
 /** Events that `sendUntilSubmitted` has sent. */
 let submitted = 0;
 
@@ -48,12 +51,12 @@ async function command<T = null>(name: string): Promise<T> {
 const processes = () => command<Record<string, string[]>>("processes");
 const table = () => command<Record<string, number>>("table");
 
-/** Waits until a condition holds. */
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 30_000;
+/** Waits until a condition holds, with pauses between the looks; the longest wait is for a busy machine. */
+async function until(what: string, holds: () => Promise<boolean>, pauseMs = 20): Promise<void> {
+  const end = performance.now() + 120_000;
   while (!(await holds())) {
     assert.ok(performance.now() < end, `in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
 
@@ -92,12 +95,13 @@ async function checkOnce(sent: Record<string, Delivery>, inserts: number): Promi
 
 /** Sends an event as Stripe does, until the broker has it. */
 async function sendUntilSubmitted([platform, event]: [string, Delivery]): Promise<void> {
-  await until(`the broker has ${event.id}`, async () => {
+  const isSubmitted = async (): Promise<boolean> => {
     const answered = await outcome(await PLATFORMS[platform]!(request(event)));
     if (answered[1] === "submitted") return true;
     assert.deepEqual(answered, WITHOUT_BROKER[process.env.WEBHOOK_MODE!], platform);
     return false;
-  });
+  };
+  await until(`the broker has ${event.id}`, isSubmitted, SENDER_PAUSE_MS);
   submitted += 1;
 }
 
