@@ -1,6 +1,8 @@
 //! A spool that has filled its own disk frees all space by itself.
 
-use apiary_tests::{Backend, Disk, Fault, eventually};
+use std::time::Duration;
+
+use apiary_tests::{Backend, Disk, Fault, eventually_within};
 use serde_json::Value;
 
 use super::parts::{Parts, post_once};
@@ -9,6 +11,8 @@ use super::parts::{Parts, post_once};
 const OTHERS: usize = 12 * 1024 * 1024;
 /// Posts after which the disk is full for certain.
 const POSTS_MAX: usize = 5000;
+/// Longest time for the forwarding of all events on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 async fn health(parts: &Parts) -> Option<Value> {
     let url = format!("http://{}/healthz", parts.webhook_address);
@@ -44,7 +48,7 @@ async fn a_spool_that_filled_its_disk_gives_all_of_it_to_the_broker_and_takes_ev
     parts.broker.ready().await;
     parts.webhook.start();
 
-    let spool = eventually("the line is empty, and there is room", async || {
+    let spool = eventually_within(PATIENCE, "the line is empty, and there is room", async || {
         let spool = health(&parts).await?["spool"].take();
         (spool["events"] == 0 && spool["full"] == false && spool["failing"] == false).then_some(spool)
     });
