@@ -14,7 +14,7 @@ const THREADS: &str = "RUST_TEST_THREADS";
 /// Environment variable with the seed of the tests' random choices, to repeat a failed run.
 const SEED: &str = "APIARY_TEST_SEED";
 /// Concurrent tests per core: most tests wait for a broker, an executor or a disk, few for a core.
-const TESTS_PER_CORE: usize = 2;
+const TESTS_PER_CORE: usize = 4;
 
 /// Programs started by a package's tests, and the packages that contain them.
 const STARTED: [(&str, &str, &[&str]); 2] =
