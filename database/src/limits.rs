@@ -14,3 +14,5 @@ pub(crate) const REASON_AGE_MAX: Duration = Duration::from_secs(30);
 pub(crate) const FULL_DISK_DOUBT: Duration = Duration::from_secs(10);
 /// Longest wait for the answer of a server that was demoted meanwhile: it may itself wait for a standby that is gone.
 pub(crate) const DEMOTED_ANSWER_MAX: Duration = Duration::from_secs(2);
+/// Longest wait for a notification that proves that an address leads to sessions.
+pub(crate) const PROOF_TIME_MAX: Duration = Duration::from_secs(2);

@@ -98,6 +98,11 @@ impl Server {
 
     /// Starts a PgBouncer in front of the server at this URL, which gives each transaction one of few connections.
     pub async fn pgbouncer(which: PgBouncer, target: &reqwest::Url) -> Self {
+        Self::pgbouncer_with(which, target, "pool_mode = transaction\ndefault_pool_size = 3\n").await
+    }
+
+    /// Starts a PgBouncer in front of the server at this URL, with these settings of its pool, one a line.
+    pub async fn pgbouncer_with(which: PgBouncer, target: &reqwest::Url, pool: &str) -> Self {
         let (folder, port) = (folder(), Port::take());
         let (user, password) = (target.username(), target.password().unwrap_or_default());
         let users = folder.path().join("users.txt");
@@ -107,7 +112,7 @@ impl Server {
         std::fs::write(&users, format!("\"{user}\" \"{password}\"\n")).unwrap();
         let text = format!(
             "[databases]\n* = host={} port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {}\nauth_type = {check}\n\
-             auth_file = {}\npool_mode = transaction\ndefault_pool_size = 3\nmax_client_conn = 200\nunix_socket_dir =\n",
+             auth_file = {}\n{pool}max_client_conn = 200\nunix_socket_dir =\n",
             target.host_str().unwrap(),
             target.port().unwrap_or(5432),
             port.address().port(),

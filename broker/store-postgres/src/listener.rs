@@ -5,6 +5,7 @@ use std::time::Duration;
 use apiary_database::{Breaks, describe, leads_to_pooler};
 use apiary_store::{StoreError, StoreResult};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use sqlx::{AssertSqlSafe, raw_sql};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -94,6 +95,13 @@ impl Ear {
             .acquire_timeout(self.acquire_time_max)
             .max_lifetime(None)
             .idle_timeout(None)
+            // Once more, because Supavisor in session mode passes on no name. Here, because the listener reconnects by itself.
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    let name = format!("SET application_name = '{SESSION_NAME}'");
+                    raw_sql(AssertSqlSafe(name)).execute(connection).await.map(drop)
+                })
+            })
             .connect_lazy_with(self.server.clone().application_name(SESSION_NAME));
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.listen(CHANNEL).await?;

@@ -2,10 +2,12 @@
 
 mod breaks;
 mod pool;
+mod pooler;
 mod session;
 mod url;
 
 pub use breaks::{Breaks, is_break};
-pub use pool::{PostgresPool, PostgresPoolOptions, leads_to_pooler};
+pub use pool::{PostgresPool, PostgresPoolOptions};
+pub use pooler::leads_to_pooler;
 pub use session::PostgresSession;
 pub use url::{UrlError, describe, read_url, read_url_encrypted};

@@ -1,4 +1,4 @@
-//! The pool: opens connections on demand, and detects a transaction pooler.
+//! The pool: opens connections on demand.
 
 use std::io::{Error as IoError, ErrorKind};
 use std::sync::Arc;
@@ -10,12 +10,10 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::breaks::{Breaks, was_idle_for_long};
+use super::pooler::leads_to_pooler;
 use super::session::PostgresSession;
 use crate::Commits;
 use crate::limits::PING_TIME_MAX;
-
-/// Name of a custom setting. Every server keeps it for the session; a transaction pooler refuses it or loses it.
-const MARK: &str = "apiary.direct";
 
 /// Settings of the pool and its sessions.
 #[derive(Clone, Debug)]
@@ -164,31 +162,4 @@ async fn prepare_session(connection: &mut PgConnection, settings: &str) -> Resul
 fn read_only() -> Error {
     let words = "the server takes no writes: it is a standby or was demoted, or `default_transaction_read_only` is on";
     Error::Io(IoError::other(words))
-}
-
-/// Returns `true` if the address leads to a transaction pooler.
-///
-/// # Errors
-/// The server is unreachable, refuses the connection, or does not answer in time.
-pub async fn leads_to_pooler(server: &PgConnectOptions, time_max: Duration) -> Result<bool, Error> {
-    let late = |_| Err(Error::Io(IoError::new(ErrorKind::TimedOut, "the server did not answer in time")));
-    timeout(time_max, is_pooled(server)).await.unwrap_or_else(late)
-}
-
-/// Connects with a custom setting and reads it back: a pooler refuses the setting or loses it.
-async fn is_pooled(server: &PgConnectOptions) -> Result<bool, Error> {
-    match PgConnection::connect_with(&server.clone().options([(MARK, "on")])).await {
-        Ok(mut connection) => {
-            let ask = raw_sql(AssertSqlSafe(format!("SELECT current_setting('{MARK}', true) AS mark")));
-            let mark: Option<String> = connection.fetch_one(ask).await?.try_get("mark")?;
-            if let Err(error) = connection.close().await {
-                tracing::debug!(%error, "the first connection did not close cleanly");
-            }
-            Ok(mark.as_deref() != Some("on"))
-        }
-        // PgBouncer refuses an unknown start-up parameter as a protocol violation, other poolers as an unsupported
-        // feature.
-        Err(Error::Database(error)) if matches!(error.code().as_deref(), Some("08P01" | "0A000")) => Ok(true),
-        Err(error) => Err(error),
-    }
 }

@@ -3,6 +3,7 @@
 mod failover;
 mod outages;
 mod pgbouncer;
+mod pgbouncer_sessions;
 mod statements;
 
 use std::path::Path;
