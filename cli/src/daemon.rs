@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::Fault;
@@ -19,6 +20,10 @@ use crate::settings::Setting;
 const OTHER_FILES: u64 = 128;
 /// Fewest connections of a door, whatever the limit of open files.
 const CONNECTIONS_MIN: usize = 16;
+/// Notifications in an interval of systemd's watchdog.
+const WATCHDOG_TICKS: u32 = 4;
+/// Shortest time between them.
+const WATCHDOG_TICK_MIN: Duration = Duration::from_millis(100);
 
 /// Raises the limit of open files to the hard limit: every connection is a file, and the usual soft limit is low.
 pub(crate) fn raise_open_files() {
@@ -75,15 +80,16 @@ impl Signals {
 }
 
 /// Runs a listening service until it ends or a signal arrives. The first signal cancels `shutdown`, and the service
-/// ends in its own time; the second one ends it at once.
+/// ends in its own time; the second one ends it at once. The service manager's watchdog is notified while `is_well`.
 pub(crate) async fn serve(
     mut signals: Signals,
     shutdown: &CancellationToken,
+    is_well: impl Fn() -> bool,
     service: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<()> {
     tell(&[NotifyState::Ready]);
     let mut service = pin!(service);
-    let mut watchdog = pin!(feed_watchdog());
+    let mut watchdog = pin!(feed_watchdog(is_well));
     loop {
         tokio::select! {
             ended = &mut service => {
@@ -114,13 +120,20 @@ pub(crate) async fn until(shutdown: &CancellationToken, failed: impl Future<Outp
     }
 }
 
-/// Notifies systemd's watchdog, twice in each interval. Never ends.
-async fn feed_watchdog() -> Infallible {
+/// Notifies systemd's watchdog several times in each interval, while the service is well. Never ends.
+async fn feed_watchdog(is_well: impl Fn() -> bool) -> Infallible {
     let Some(limit) = sd_notify::watchdog_enabled() else { return std::future::pending().await };
-    let mut ticks = tokio::time::interval((limit / 2).max(Duration::from_millis(100)));
+    // Often enough that a task which is started again in between ends nothing.
+    let mut ticks = tokio::time::interval((limit / WATCHDOG_TICKS).max(WATCHDOG_TICK_MIN));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first tick is immediate, and at that moment no task can have failed yet.
+    ticks.tick().await;
     loop {
         ticks.tick().await;
-        tell(&[NotifyState::Watchdog]);
+        // A task, because this loop has a thread of its own: it goes on while all others hang.
+        if tokio::spawn(async {}).await.is_ok() && is_well() {
+            tell(&[NotifyState::Watchdog]);
+        }
     }
 }
 

@@ -81,7 +81,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         broker.stop().await;
         ended
     };
-    daemon::serve(signals, &shutdown, service).await
+    daemon::serve(signals, &shutdown, || supervisor.is_up(), service).await
 }
 
 async fn migrate(store: &StoreConfig) -> anyhow::Result<()> {

@@ -8,6 +8,7 @@ use apiary_adapters::sources::stripe::Stripe;
 use apiary_adapters::{Source as _, WebhookConfig};
 use apiary_bees::finance::file_in;
 use apiary_bees::{ALL, Local};
+use apiary_daemon::Supervisor;
 use apiary_identity::Id;
 use apiary_settings::{Setting, Value};
 use clap::Args;
@@ -87,6 +88,7 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
         Ok(()) => {}
     }
     let shutdown = CancellationToken::new();
+    let supervisors = colony.supervisors();
     let service = async {
         // A closed terminal ends the commands started in it.
         let follow_terminal = || {
@@ -101,7 +103,8 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
         }
     };
     // The future of a whole colony is large: it is kept off the stack.
-    Box::pin(daemon::serve(signals, &shutdown, service)).await
+    let is_well = || supervisors.iter().all(Supervisor::is_up);
+    Box::pin(daemon::serve(signals, &shutdown, is_well, service)).await
 }
 
 /// Starts the colony; tries again if another program has taken a port in between.

@@ -120,6 +120,11 @@ impl LocalColony {
         &self.operator
     }
 
+    /// Returns the supervisors of the tasks of broker and adapter.
+    pub(crate) fn supervisors(&self) -> [Supervisor; 2] {
+        [self.supervisors.broker.clone(), self.supervisors.webhook.clone()]
+    }
+
     /// Runs until `shutdown`, or until a part ends by itself, which is an error; stops in order in either case.
     pub(crate) async fn run(mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
         let failed = async {

@@ -3,6 +3,7 @@
 
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use apiary_tests::blocking::eventually;
 use nix::sys::signal::{Signal, kill};
@@ -27,13 +28,14 @@ impl Unit {
         Self { child: command.stderr(log).stdout(Stdio::null()).spawn().unwrap(), socket }
     }
 
-    /// Reads notifications until this one.
-    fn until(&self, state: &str) {
+    /// Reads notifications until this one; returns the time that it took.
+    fn until(&self, state: &str) -> Duration {
+        let start = Instant::now();
         let mut buffer = [0; 1024];
         loop {
             let length = self.socket.recv(&mut buffer).expect(state);
             if String::from_utf8_lossy(&buffer[..length]).lines().any(|line| line == state) {
-                return;
+                return start.elapsed();
             }
         }
     }
@@ -67,6 +69,36 @@ fn a_broker_is_ready_shows_signs_of_life_and_ends_cleanly() {
     assert_eq!(unit.stop(), Some(0));
     assert!(!scene.path("broker.sock").exists(), "the socket is removed");
     assert!(scene.read("log").contains("ready: broker on 127.0.0.1:"), "{}", scene.read("log"));
+}
+
+#[test]
+fn a_part_whose_task_is_down_shows_no_sign_of_life() {
+    // Pauses of 100, 200, 400 and 800 ms before the starts, and half a second until the last counts as one.
+    let down = Duration::from_millis(1500);
+    let home = Scene::new();
+    let key = home.new_key("key.pem");
+    for (task, part) in [
+        ("dispatcher", &["broker", "--listen", "127.0.0.1:0"][..]),
+        ("forwarder", &["webhook", "--listen", "127.0.0.1:0"]),
+        ("claims", &["bee", "echo"]),
+    ] {
+        let scene = Scene::new();
+        std::fs::copy(home.path("key.pem"), scene.path("key.pem")).unwrap();
+        let sabotaged = format!("{task}=4");
+        let variables = [
+            ("SABOTAGED_TASKS", sabotaged.as_str()),
+            ("APIARY_DATABASE_URL", "sqlite:broker.db"),
+            ("APIARY_COLONY", key.as_str()),
+            ("APIARY_KEY_FILE", "key.pem"),
+            ("APIARY_BROKER", "http://127.0.0.1:9"),
+            ("STRIPE_WEBHOOK_SECRET", "whsec_for_this_test_only"),
+        ];
+        let unit = Unit::start(&scene, &variables, part);
+        unit.until("READY=1");
+        let silent = unit.until("WATCHDOG=1");
+        assert!(silent > down, "{task}: {silent:?}: {}", scene.read("log"));
+        assert_eq!(unit.stop(), Some(0), "{task}: {}", scene.read("log"));
+    }
 }
 
 #[test]

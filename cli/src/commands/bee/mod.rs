@@ -3,6 +3,7 @@
 mod check;
 
 use apiary_bees::{ALL, Bee, Build};
+use apiary_daemon::Supervisor;
 use apiary_executor_sdk::ExecutorBuilder;
 use apiary_executor_sdk::guard::Guard;
 use apiary_identity::Offer;
@@ -80,7 +81,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let Some(built) = signals.unless(built).await else { return Ok(()) };
     let Build { executor, close } = built?;
     let name = settings.text(&table::BEE_NAME).unwrap_or(bee.name());
-    let executor = equipment.fit(executor.name(name)).build()?;
+    let supervisor = Supervisor::new(profile::clock());
+    let executor = equipment.fit(executor.name(name)).supervisor(&supervisor).build()?;
     let shutdown = CancellationToken::new();
     note(&format!("ready: bee {} `{name}` claims at {}", bee.name(), profile::address(settings)?));
     let service = async {
@@ -91,7 +93,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         close.await;
         Ok(ended?)
     };
-    Box::pin(daemon::serve(signals, &shutdown, service)).await
+    Box::pin(daemon::serve(signals, &shutdown, || supervisor.is_up(), service)).await
 }
 
 /// Settings for every bee of a machine, whatever its functions.

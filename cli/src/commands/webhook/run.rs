@@ -102,7 +102,7 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
         webhook.stop().await;
         ended
     };
-    daemon::serve(signals, &shutdown, service).await
+    daemon::serve(signals, &shutdown, || supervisor.is_up(), service).await
 }
 
 /// Warns of sources that are set up in part: without secrets they are closed.
