@@ -9,8 +9,8 @@ use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand};
 use tracing::Level;
 
 use crate::commands::{
-    bee, broker, bulk, colony, completions, config, demo, doctor, executor, function, grant, guard, import, key, lease,
-    limit, man, pause, process, record, spool, tls, up, webhook,
+    bee, broker, bulk, colony, completions, config, demo, doctor, executor, function, grant, guard, import, install,
+    key, lease, limit, man, pause, process, record, spool, tls, up, webhook,
 };
 use crate::context::Context;
 use crate::exit::{self, Fault, Quiet, ReaderGone};
@@ -115,6 +115,8 @@ enum Command {
     Spool(spool::Command),
     #[command(subcommand)]
     Import(import::Command),
+    #[command(subcommand)]
+    Install(install::Command),
     Doctor(doctor::Arguments),
     #[command(subcommand)]
     Config(config::Command),
@@ -233,7 +235,7 @@ impl Global {
 impl Command {
     /// Returns false for commands that must work with broken settings.
     fn reads_settings(&self) -> bool {
-        !matches!(self, Self::Completions(_) | Self::Man(_) | Self::Demo(_))
+        !matches!(self, Self::Completions(_) | Self::Man(_) | Self::Demo(_) | Self::Install(_))
     }
 
     /// Returns the default log level: services log their activity, other commands only faults.
@@ -279,6 +281,7 @@ impl Command {
             Self::Record(command) => command.run(context).await,
             Self::Spool(command) => command.run(context).await,
             Self::Import(command) => command.run(context).await,
+            Self::Install(command) => command.run(context),
             Self::Doctor(arguments) => doctor::run(&arguments, context).await,
             Self::Config(command) => command.run(context),
             Self::Completions(arguments) => completions::run(&arguments),

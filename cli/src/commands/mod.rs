@@ -13,6 +13,7 @@ pub(crate) mod function;
 pub(crate) mod grant;
 pub(crate) mod guard;
 pub(crate) mod import;
+pub(crate) mod install;
 pub(crate) mod key;
 pub(crate) mod lease;
 pub(crate) mod limit;
