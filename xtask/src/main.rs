@@ -8,8 +8,10 @@ mod ci;
 mod dist;
 mod go;
 mod lint_image;
+mod lint_manifests;
 mod lint_pages;
 mod lint_proto;
+mod lint_units;
 mod node;
 mod pgbouncer;
 mod postgres;
@@ -54,6 +56,10 @@ enum Task {
     LintPages,
     /// Checks `deploy/Dockerfile` with hadolint.
     LintImage,
+    /// Checks `deploy/compose` and `deploy/kubernetes`.
+    LintManifests,
+    /// Checks `deploy/systemd` with systemd's own checks.
+    LintUnits,
     /// Makes the archive of a release: program, completions, manual pages, licence; and its checksum.
     Dist(dist::Arguments),
     /// Runs a private Postgres until standard input ends. `test` and `bench` start it.
@@ -79,6 +85,8 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::LintProto => lint_proto::run().map(|()| ExitCode::SUCCESS),
         Task::LintPages => lint_pages::run().map(|()| ExitCode::SUCCESS),
         Task::LintImage => lint_image::run().map(|()| ExitCode::SUCCESS),
+        Task::LintManifests => lint_manifests::run().map(|()| ExitCode::SUCCESS),
+        Task::LintUnits => lint_units::run().map(|()| ExitCode::SUCCESS),
         Task::Dist(arguments) => dist::run(&arguments).map(|()| ExitCode::SUCCESS),
         Task::GuardPostgres { setting } => postgres::run_guard(&setting).map(|()| ExitCode::SUCCESS),
     };
