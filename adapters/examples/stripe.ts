@@ -8,6 +8,8 @@ export const TOLERANCE_S = 300;
 const HEADER_BYTES_MAX = 2048;
 const SECRETS_MAX = 8;
 const SECRET_CHARS_MAX = 256;
+/** Fewest characters of a secret after `whsec_`; Stripe's have 32 and more. */
+const SECRET_CHARS_MIN = 16;
 const DAY_MS = 24 * 3600 * 1000;
 
 /** An event of Stripe: the fields that are always there, and the others as Stripe sends them. */
@@ -16,6 +18,9 @@ export interface StripeEvent {
   type: string;
   livemode: boolean;
   account?: string | null;
+  object?: unknown;
+  /** The account of a thin event, which names an object and leaves out its contents. */
+  context?: unknown;
   [field: string]: unknown;
 }
 
@@ -35,7 +40,10 @@ export class Refusal extends Error {
 /** Reads the signing secrets of the endpoints, separated by commas: several while one is rolled. */
 export function signingSecrets(text: string): string[] {
   const secrets = text.split(",").map((secret) => secret.trim());
-  const sound = (secret: string) => secret.length <= SECRET_CHARS_MAX && /^whsec_[!-~]+$/.test(secret);
+  const sound = (secret: string) =>
+    secret.length <= SECRET_CHARS_MAX &&
+    secret.length >= "whsec_".length + SECRET_CHARS_MIN &&
+    /^whsec_[!-~]+$/.test(secret);
   if (secrets.length > SECRETS_MAX || !secrets.every(sound)) {
     throw new TypeError(`holds 1 to ${SECRETS_MAX} signing secrets, \`whsec_…\`; an API key (\`sk_…\`) is not one`);
   }
@@ -78,12 +86,22 @@ export function readEvent(body: Uint8Array): StripeEvent {
   if (typeof event.livemode !== "boolean") throw notAnEvent("`livemode` is not true or false");
   const account = event.account ?? undefined;
   if (account !== undefined && !isId(account, "acct_")) throw notAnEvent("`account` is not an account id (`acct_…`)");
+  const context = accountOf(event);
+  if (context !== undefined && (typeof context !== "string" || !/^(?=.{1,255}$)\w+(\/\w+)*$/.test(context))) {
+    throw notAnEvent("`context` is not an account (`acct_…`)");
+  }
   return event;
+}
+
+/** Returns the account of an event; that of a thin one stands elsewhere. */
+function accountOf(event: StripeEvent): string | undefined {
+  const account = event.object === "v2.core.event" ? event.context : event.account;
+  return (account ?? undefined) as string | undefined;
 }
 
 /** Returns the event's key, the same on every way: `stripe:<live|test>:<account, or nothing>:<event id>`. */
 export function eventKey(event: StripeEvent): string {
-  return `stripe:${event.livemode ? "live" : "test"}:${event.account ?? ""}:${event.id}`;
+  return `stripe:${event.livemode ? "live" : "test"}:${accountOf(event) ?? ""}:${event.id}`;
 }
 
 /** Returns the spec of an event, as Apiary's webhook adapter makes it. */
@@ -93,7 +111,8 @@ export function stripeSpec(colony: string, event: StripeEvent, body: Uint8Array,
     stripe_type: event.type,
     livemode: String(event.livemode),
   };
-  if (event.account) labels.stripe_account = event.account;
+  const account = accountOf(event);
+  if (account) labels.stripe_account = account;
   return {
     colony,
     process_id: newProcessId(now),

@@ -59,13 +59,13 @@ mod vector_tests;
 mod webhook;
 
 pub use config::WebhookConfig;
-pub use contact::{BROKER_AWAY, BROKER_REFUSES, BrokerState, EVENTS_SET_ASIDE, ROUTE_NOT_GRANTED, THIN_EVENTS};
+pub use contact::{BROKER_AWAY, BROKER_REFUSES, BrokerState, EVENTS_SET_ASIDE, ROUTE_NOT_GRANTED};
 pub use error::{SpoolError, StartError};
 pub use event::Event;
 pub use limits::WebhookLimits;
 pub use outbox::{OutboxConfig, OutboxReport};
 pub use refusal::{EventFault, Refusal};
-pub use routes::{Destination, Route, RouteLine, RouteTable};
+pub use routes::{Destination, Route, RouteLine, RouteTable, Targets};
 pub use sink::{Sink, SinkError};
 pub use source::{Endpoint, Receiver, Source, webhook_path};
 pub use spool::{SetAside, SetAsideFilter, SpoolFile, SpoolTotals};

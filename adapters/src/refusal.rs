@@ -59,12 +59,6 @@ pub enum Refusal {
     /// The sender is authenticated, but events do not fit the schemas of their types; the first of the faults.
     #[error("{} not as the schema of its type says; `faults` lists them", counted(.0))]
     EventInvalid(Vec<EventFault>),
-    /// A thin event of Stripe, without the object that it is about.
-    #[error(
-        "the event is thin: it names an object and leaves out its contents, and nothing was stored; at Stripe, make an \
-         endpoint with the payload style `snapshot` for this URL, and remove the thin one"
-    )]
-    EventThin,
     /// The body has more bytes than this.
     #[error("the body has more than {0} bytes, which is the maximum")]
     BodyTooLarge(usize),

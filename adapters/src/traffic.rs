@@ -166,7 +166,7 @@ impl TypeTraffic {
         self.events += 1;
         self.last_ms = now_ms;
         match destination {
-            Destination::Routed(routes) => self.to = routes.iter().map(ToString::to_string).collect(),
+            Destination::Routed(targets) => self.to = targets.routes().map(ToString::to_string).collect(),
             Destination::Ignored => self.ignored += 1,
             Destination::Nowhere => {
                 self.nowhere += 1;

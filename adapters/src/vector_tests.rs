@@ -260,6 +260,7 @@ fn events() -> Vec<Value> {
         r#"{"id":"evt_2","type":"invoice.paid","livemode":true,"account":null}"#,
         r#"{ "id": "evt_3", "type": "invoice.paid", "livemode": true, "account": "acct_7", "data": {"amount": 1.10} }"#,
         "{\n  \"id\": \"evt_4\",\n  \"type\": \"customer.updated\",\n  \"livemode\": true\n}\n",
+        r#"{"id":"evt_5","object":"v2.core.event","type":"v1.invoice.paid","livemode":true,"context":"org_1/acct_7"}"#,
     ];
     bodies.map(event).into()
 }

@@ -52,6 +52,7 @@ test("what is no event is refused and not quoted", () => {
     ...["", "a b", "a\n", "<script>", "a".repeat(256), 7].map((type) => ({ ...event, type })),
     ...["true", 1, null].map((livemode) => ({ ...event, livemode })),
     ...["", "acct_", "evt_1", "acct_1:", 7].map((account) => ({ ...event, account })),
+    ...["", "acct_1:", "acct_1//", 7].map((context) => ({ ...event, object: "v2.core.event", context })),
   ].map((body) => bytes(typeof body === "string" ? body : JSON.stringify(body)));
   for (const body of [...wrong, Uint8Array.of(0x7b, 0xff, 0x7d)]) {
     assert.throws(
@@ -63,8 +64,10 @@ test("what is no event is refused and not quoted", () => {
 });
 
 test("only signing secrets are taken, one to eight", () => {
-  assert.deepEqual(signingSecrets("whsec_a, whsec_b"), ["whsec_a", "whsec_b"]);
-  for (const text of ["", "sk_live_secret", "whsec_", "whsec_a,", "whsec_a b", Array(9).fill("whsec_a").join(",")]) {
+  const one = "whsec_of_this_test_only";
+  assert.deepEqual(signingSecrets(`${one}, ${one}_2`), [one, `${one}_2`]);
+  const wrong = ["", "sk_live_secret", "whsec_", "whsec_fifteen_letters", `${one},`, `${one} b`];
+  for (const text of [...wrong, Array(9).fill(one).join(",")]) {
     assert.throws(
       () => signingSecrets(text),
       (error: Error) => !error.message.includes("live_secret"),

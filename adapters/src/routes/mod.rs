@@ -8,4 +8,4 @@ mod table;
 mod tests;
 
 pub use route::Route;
-pub use table::{Destination, RouteLine, RouteTable};
+pub use table::{Destination, RouteLine, RouteTable, Targets};

@@ -37,12 +37,27 @@ enum Origin {
 /// Outcome for events of a type.
 #[derive(Debug, PartialEq)]
 pub enum Destination<'t> {
-    /// Processes, at least one; the sender is told of the first.
-    Routed(Vec<&'t Route>),
+    /// Processes, at least one.
+    Routed(Targets<'t>),
     /// No process, on purpose.
     Ignored,
     /// No process, because no line matches.
     Nowhere,
+}
+
+/// Routes of one event: at least one.
+#[derive(Debug, PartialEq)]
+pub struct Targets<'t> {
+    main: Option<&'t Route>,
+    /// Routes of the lines with `also`.
+    copies: Vec<&'t Route>,
+}
+
+impl<'t> Targets<'t> {
+    /// Returns the routes; the main one first: the sender is told of the first process.
+    pub fn routes(&self) -> impl Iterator<Item = &'t Route> {
+        self.main.into_iter().chain(self.copies.iter().copied())
+    }
 }
 
 /// A line of a table, for people.
@@ -113,10 +128,10 @@ impl RouteTable {
 
     /// Returns what becomes of events of this type.
     pub fn find(&self, kind: &str) -> Destination<'_> {
-        let (mut main, mut copies, mut is_ignored) = (None, Vec::new(), false);
+        let (mut main, mut also, mut is_ignored) = (None, Vec::new(), false);
         for (rule, _) in self.rules.iter().filter(|(rule, _)| rule.pattern.matches(kind)) {
             match &rule.target {
-                Target::Also(route) => copies.push(route),
+                Target::Also(route) => also.push(route),
                 Target::To(route) => {
                     main = Some(route);
                     break;
@@ -127,34 +142,37 @@ impl RouteTable {
                 }
             }
         }
-        // The main process first: it is the one that the sender is told of.
-        let mut routes: Vec<&Route> = main.into_iter().collect();
-        for copy in copies {
-            if routes.len() < COPIES_MAX && !routes.iter().any(|route| route.is_same_target(copy)) {
-                routes.push(copy);
+        let mut targets = Targets { main, copies: Vec::new() };
+        for copy in also {
+            if targets.routes().count() < COPIES_MAX && !targets.routes().any(|route| route.is_same_target(copy)) {
+                targets.copies.push(copy);
             }
         }
-        match (routes.is_empty(), is_ignored) {
-            (false, _) => Destination::Routed(routes),
-            (true, true) => Destination::Ignored,
-            (true, false) => Destination::Nowhere,
+        let has_routes = targets.routes().next().is_some();
+        match (has_routes, is_ignored) {
+            (true, _) => Destination::Routed(targets),
+            (false, true) => Destination::Ignored,
+            (false, false) => Destination::Nowhere,
         }
     }
 
     /// Makes the spec of each process of an event. Copies have keys of their own, so that each is there once, whatever lines come and go
     /// beside theirs.
-    pub(crate) fn specs(&self, routes: &[&Route], event: &Event, body: &[u8], colony: Id, now: Timestamp) -> Vec<Spec> {
-        let is_main = |route: &Route| {
-            self.rules.iter().any(|(rule, _)| matches!(&rule.target, Target::To(own) if std::ptr::eq(own, route)))
-        };
-        let of_route = |route: &&Route| {
-            let mut spec = route.spec(&self.source, event, body, colony, now);
-            if !is_main(route) {
-                spec.idempotency_key = Some(format!("{}:{route}", event.idempotency_key(&self.source)));
-            }
+    pub(crate) fn specs(
+        &self,
+        targets: &Targets<'_>,
+        event: &Event,
+        body: &[u8],
+        colony: Id,
+        now: Timestamp,
+    ) -> Vec<Spec> {
+        let spec = |route: &Route| route.spec(&self.source, event, body, colony, now);
+        let of_copy = |route: &Route| {
+            let mut spec = spec(route);
+            spec.idempotency_key = Some(format!("{}:{route}", event.idempotency_key(&self.source)));
             spec
         };
-        routes.iter().map(of_route).collect()
+        targets.main.into_iter().map(spec).chain(targets.copies.iter().copied().map(of_copy)).collect()
     }
 
     /// Returns the scopes of the grant that the routes need; `None` if no event goes anywhere.

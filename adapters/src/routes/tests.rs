@@ -13,7 +13,7 @@ fn table(lines: &[&str], own: &[&str]) -> Result<RouteTable, String> {
 /// The targets of a type, as words.
 fn targets(table: &RouteTable, kind: &str) -> String {
     match table.find(kind) {
-        Destination::Routed(routes) => routes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        Destination::Routed(targets) => targets.routes().map(ToString::to_string).collect::<Vec<_>>().join(" "),
         Destination::Ignored => "ignored".to_owned(),
         Destination::Nowhere => "nowhere".to_owned(),
     }
@@ -52,9 +52,9 @@ fn a_copy_has_the_same_key_whatever_lines_stand_beside_it() {
     let colony = apiary_identity::KeyPair::generate().id();
     let key = |lines: &[&str], target: &str| {
         let table = table(lines, &[]).unwrap();
-        let Destination::Routed(routes) = table.find("a.b") else { unreachable!("it is routed") };
-        let place = routes.iter().position(|route| route.to_string() == target).unwrap();
-        let specs = table.specs(&routes, &event, b"{}", colony, jiff::Timestamp::UNIX_EPOCH);
+        let Destination::Routed(targets) = table.find("a.b") else { unreachable!("it is routed") };
+        let place = targets.routes().position(|route| route.to_string() == target).unwrap();
+        let specs = table.specs(&targets, &event, b"{}", colony, jiff::Timestamp::UNIX_EPOCH);
         specs[place].idempotency_key.clone()
     };
     let copy = key(&["a.b = also x/copy"], "x/copy");
@@ -75,8 +75,8 @@ fn more_copies_than_there_may_be_are_refused_before_one_is_left_out() {
 fn a_line_sets_priority_labels_time_and_retries() {
     let line = "a = bees:eu/f/g priority=-7 label.team=shop label.x/y=a=b max_exec=2m retries=0";
     let table = table(&[line], &[]).unwrap();
-    let Destination::Routed(routes) = table.find("a") else { unreachable!("it is routed") };
-    let route = routes[0];
+    let Destination::Routed(targets) = table.find("a") else { unreachable!("it is routed") };
+    let route = targets.routes().next().unwrap();
     assert_eq!((route.executor_type.as_str(), route.function.as_str()), ("bees:eu", "f/g"));
     assert_eq!((route.priority, route.max_exec, route.max_retries), (-7, Duration::from_secs(120), 0));
     let labels: Vec<_> = route.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();

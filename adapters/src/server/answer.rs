@@ -95,7 +95,6 @@ fn row(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::EventMalformed(_) => (StatusCode::BAD_REQUEST, "INVALID"),
         Refusal::TokenWrong => (StatusCode::UNAUTHORIZED, "TOKEN_INVALID"),
         Refusal::EventInvalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "SCHEMA_MISMATCH"),
-        Refusal::EventThin => (StatusCode::UNPROCESSABLE_ENTITY, "EVENT_THIN"),
         Refusal::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "TOO_LARGE"),
         Refusal::BodySlow(_) => (StatusCode::REQUEST_TIMEOUT, "TIMEOUT"),
         Refusal::BodyBroken => (StatusCode::BAD_REQUEST, "BODY_BROKEN"),

@@ -10,8 +10,8 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::routes::App;
-use crate::contact::{BROKER_AWAY, BROKER_REFUSES, THIN_EVENTS, remedy};
-use crate::limits::{HEALTH_TYPES_MAX, THIN_EVENTS_AGE_MAX_MS};
+use crate::contact::{BROKER_AWAY, BROKER_REFUSES, remedy};
+use crate::limits::HEALTH_TYPES_MAX;
 use crate::{BrokerState, TrafficReport, TypeTraffic};
 
 /// Returns the adapter's health. Answers 200 also while degraded, because a restart would not help.
@@ -26,7 +26,7 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
         BrokerState::Unready { .. } => (Some(true), None),
         BrokerState::Refusing { reason } => (Some(true), Some(reason)),
     };
-    let notices = open_notices(&app);
+    let notices = app.tasks.notices().list();
     let is_well = matches!(broker, BrokerState::Unknown | BrokerState::Reachable)
         && totals.set_aside_events == 0
         && can_write
@@ -53,17 +53,6 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Json<Value> {
         "counts": app.intake.counters.snapshot(),
         "without_route": without_route(&app.intake.traffic.report()),
     }))
-}
-
-/// Returns the open notices. Ends that of thin events when none has come for a day: Stripe repeats a failed event at least
-/// that often, for three days.
-fn open_notices(app: &App) -> Vec<Notice> {
-    let now_ms = app.intake.clock.now_ms();
-    let is_over =
-        |notice: &Notice| notice.kind == THIN_EVENTS && now_ms.saturating_sub(notice.last_ms) > THIN_EVENTS_AGE_MAX_MS;
-    let (over, open): (Vec<_>, Vec<_>) = app.tasks.notices().list().into_iter().partition(is_over);
-    over.iter().for_each(|notice| app.tasks.notices().resolve(notice.kind, &notice.subject));
-    open
 }
 
 /// Lists the types that went nowhere, the last ones first. A type is a word of a sender that signs.

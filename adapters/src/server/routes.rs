@@ -20,7 +20,6 @@ use super::answer::{Taken, TakenEvent, status};
 use super::body::{WebhookBodies, connection};
 use super::health::{healthz, readyz};
 use super::refusal_log::RefusalLog;
-use crate::contact::THIN_EVENTS;
 use crate::intake::Intake;
 use crate::outbox::OutboxState;
 use crate::refusal::Refusal;
@@ -78,8 +77,7 @@ async fn take(app: &App, receiver: &Receiver, request: Request) -> Result<Taken,
 /// before it are found by their ids then.
 async fn keep_all(app: &App, receiver: &Receiver, parts: &Parts, body: &[u8]) -> Result<Taken, Refusal> {
     let now = app.intake.clock.now();
-    let verified = receiver.endpoint.verify(&parts.headers, body, now);
-    let events = verified.inspect_err(|refusal| note_thin(app, receiver.endpoint.name(), refusal))?;
+    let events = receiver.endpoint.verify(&parts.headers, body, now)?;
     if let Some(connection) = connection(parts) {
         connection.vouch();
     }
@@ -89,13 +87,6 @@ async fn keep_all(app: &App, receiver: &Receiver, parts: &Parts, body: &[u8]) ->
         taken.push(keep(&app.intake, receiver, event, body, now).await?);
     }
     Ok(Taken { events: taken, is_list })
-}
-
-/// Raises the notice of thin events, so that somebody repairs the endpoint at the sender.
-fn note_thin(app: &App, source: &str, refusal: &Refusal) {
-    if matches!(refusal, Refusal::EventThin) {
-        app.tasks.notices().raise(THIN_EVENTS, source, format!("{source} sends thin events: {refusal}"));
-    }
 }
 
 /// Keeps an event as one process, or several.
@@ -109,11 +100,11 @@ async fn keep(
     let destination = receiver.routes.find(&event.kind);
     let mut kept = Vec::new();
     match &destination {
-        Destination::Routed(routes) => {
-            for spec in receiver.routes.specs(routes, &event, body, intake.sink.colony(), now) {
+        Destination::Routed(targets) => {
+            for spec in receiver.routes.specs(targets, &event, body, intake.sink.colony(), now) {
                 kept.push(intake.keep(&spec).await?);
             }
-            for (route, kept) in routes.iter().zip(&kept) {
+            for (route, kept) in targets.routes().zip(&kept) {
                 let (process_id, existed) = kept.process();
                 tracing::info!(event = event.id, kind = event.kind, %route, process_id, existed, "{}", kept.word());
             }

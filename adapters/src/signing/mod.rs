@@ -8,7 +8,7 @@ mod secrets;
 pub(crate) use age::check_age;
 pub(crate) use header::{header, optional_header};
 pub(crate) use mac::Algorithm;
-pub(crate) use secrets::check_secrets;
+pub(crate) use secrets::{SECRET_BYTES_MIN, check_secrets};
 
 /// Most signatures of one request that are checked.
 pub(crate) const SIGNATURES_MAX: usize = 16;

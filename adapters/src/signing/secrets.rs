@@ -7,6 +7,8 @@ use crate::StartError;
 /// Most secrets of a sender: one, or two while it is rolled, for each of a few endpoints that share an adapter.
 const SECRETS_MAX: usize = 8;
 const SECRET_CHARS_MAX: usize = 256;
+/// Fewest bytes of a secret whose sender says nothing of its length: a shorter one can be guessed from one signed request.
+pub(crate) const SECRET_BYTES_MIN: usize = 16;
 
 /// Checks the number, the characters and the form of secrets. `wanted` says where they come from, `form` what they look
 /// like. The error never shows one.

@@ -10,6 +10,9 @@ use sha2::Sha256;
 
 use crate::harness::{Broker, config_with, request, start};
 
+/// The key of the examples' senders.
+const KEY: &str = "swordfish-of-this-test";
+
 /// The text of a section of the page, up to the next heading of any level.
 fn section(heading: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/webhooks.md");
@@ -34,7 +37,7 @@ fn lists(toml: &str) -> Vec<(String, Vec<String>)> {
 }
 
 fn hmac(text: &str) -> Vec<u8> {
-    let mut hmac = Hmac::<Sha256>::new_from_slice(b"swordfish").unwrap();
+    let mut hmac = Hmac::<Sha256>::new_from_slice(KEY.as_bytes()).unwrap();
     hmac.update(text.as_bytes());
     hmac.finalize().into_bytes().to_vec()
 }
@@ -48,7 +51,7 @@ async fn post(
     let section = section(heading);
     let name = path.rsplit('/').next().unwrap();
     let mut settings = lists(&block(&section, "toml"));
-    settings.push(("webhook.hmac_secrets".to_owned(), vec![format!("{name}=swordfish")]));
+    settings.push(("webhook.hmac_secrets".to_owned(), vec![format!("{name}={KEY}")]));
     let settings: Vec<(&str, Vec<&str>)> =
         settings.iter().map(|(key, texts)| (key.as_str(), texts.iter().map(String::as_str).collect())).collect();
     let settings: Vec<(&str, &[&str])> = settings.iter().map(|(key, texts)| (*key, texts.as_slice())).collect();
@@ -96,7 +99,8 @@ fn the_example_of_routes_is_the_same_in_file_and_environment_and_valid() {
         )
     );
     let lines: Vec<&str> = in_file.1.iter().map(String::as_str).collect();
-    let settings: [(&str, &[&str]); 2] = [("webhook.stripe_secrets", &["whsec_1"]), (&in_file.0, &lines)];
+    let settings: [(&str, &[&str]); 2] =
+        [("webhook.stripe_secrets", &["whsec_of_this_test_only"]), (&in_file.0, &lines)];
     let config = config_with(tempfile::tempdir().unwrap().path(), &settings).unwrap();
     assert_eq!(config.receivers[0].routes.lines().next().unwrap().target.as_deref(), Some("refunds/note"));
 }

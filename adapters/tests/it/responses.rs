@@ -142,9 +142,9 @@ async fn whoever_misses_a_page_is_told_the_nearest() {
 async fn while_a_secret_is_rolled_both_are_good() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::new());
     let mut stripe = stripe_config();
-    stripe.secrets.insert(0, "whsec_the_next_one".into());
+    stripe.secrets.insert(0, "whsec_the_next_one_of_this_test".into());
     let webhook = start(config_of(folder.path(), stripe), &broker).await;
-    for (id, secret) in [("evt_1", SECRET), ("evt_2", "whsec_the_next_one")] {
+    for (id, secret) in [("evt_1", SECRET), ("evt_2", "whsec_the_next_one_of_this_test")] {
         let body = event(id);
         let headers = [("stripe-signature", signature(secret, &body))];
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();

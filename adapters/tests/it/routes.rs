@@ -115,25 +115,27 @@ async fn the_number_of_counted_types_is_bounded() {
 }
 
 #[tokio::test]
-async fn a_thin_event_is_refused_with_the_fix_and_told_in_health() {
+async fn a_thin_event_goes_to_the_finance_bee_which_reads_its_object() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::new());
-    let webhook = start(config_with(folder.path(), &settings(&[])).unwrap(), &broker).await;
+    let lines = ["invoice.paid = ledger/book", "v2.core.account.* = accounts/look"];
+    let webhook = start(config_with(folder.path(), &settings(&lines)).unwrap(), &broker).await;
     let related = json!({ "id": "in_1", "type": "invoice", "url": "/v1/invoices/in_1" });
-    for thin in [
-        json!({ "id": "evt_1", "object": "v2.core.event", "type": "v1.invoice.paid", "livemode": true,
-                "created": "2026-10-01T00:00:00.000Z", "related_object": related }),
-        json!({ "id": "evt_2", "object": "v2.core.event", "type": "v2.core.account[requirements].updated", "livemode": false }),
-        json!({ "id": "evt_3", "object": "event", "type": "invoice.paid", "livemode": true, "related_object": related }),
+    let thin = |id: &str, kind: &str| {
+        json!({ "id": id, "object": "v2.core.event", "type": kind, "livemode": true, "context": "acct_1",
+                "created": "2026-10-01T00:00:00.000Z", "related_object": related })
+    };
+    for (event, outcome) in [
+        (thin("evt_1", "v1.invoice.paid"), "submitted"),
+        (thin("evt_2", "v2.core.account.closed"), "submitted"),
+        (thin("evt_3", "v2.core.event_destination.ping"), "ignored"),
     ] {
-        let answer = post(webhook.address(), thin.to_string().as_bytes()).await.unwrap();
-        assert_eq!((answer.status, answer.reason()), (422, "EVENT_THIN"), "{answer:?}");
-        assert!(answer.text.contains("`snapshot`"), "{answer:?}");
+        let answer = post(webhook.address(), event.to_string().as_bytes()).await.unwrap();
+        assert_eq!((answer.status, &answer.body["outcome"]), (200, &json!(outcome)), "{event}: {answer:?}");
     }
-    let health = get(webhook.address(), "/healthz").await;
-    assert_eq!(
-        (&health.body["status"], &health.body["notices"][0]["kind"]),
-        (&json!("degraded"), &json!("THIN_EVENTS"))
-    );
-    assert_eq!((health.body["notices"][0]["count"].as_u64(), broker.submits()), (Some(3), 0));
-    assert!(health.text.contains("snapshot"), "the remedy: {health:?}");
+    let specs = broker.specs();
+    let targets: Vec<_> = specs.iter().map(|spec| format!("{}/{}", spec.executor_type, spec.function)).collect();
+    assert_eq!(targets, ["finance/stripe.event", "accounts/look"], "a line for `invoice.paid` wants its contents");
+    assert_eq!(specs[0].args().to_bytes().unwrap(), thin("evt_1", "v1.invoice.paid").to_string().as_bytes());
+    assert_eq!(specs[0].idempotency_key.as_deref(), Some("stripe:live:acct_1:evt_1"));
+    assert_eq!(specs[0].labels["stripe_account"], "acct_1");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use apiary_adapters::sources::stripe::StripeConfig;
 use apiary_adapters::{StartError, WebhookConfig};
 
-use crate::harness::{Broker, config, config_of, start, stripe_config, try_start};
+use crate::harness::{Broker, SECRET, config, config_of, start, stripe_config, try_start};
 
 async fn refusal(config: WebhookConfig) -> String {
     match try_start(config, &Broker::new()).await {
@@ -19,12 +19,13 @@ async fn each_setting_that_cannot_be_used_is_named() {
     type Change = fn(&mut WebhookConfig);
     let folder = tempfile::tempdir().unwrap();
     type StripeChange = fn(&mut StripeConfig);
-    let of_stripe: [(&str, StripeChange); 7] = [
+    let of_stripe: [(&str, StripeChange); 8] = [
         ("webhook.stripe_secrets", |stripe| stripe.secrets.clear()),
-        ("webhook.stripe_secrets", |stripe| stripe.secrets = vec!["whsec_1".into(); 9]),
+        ("webhook.stripe_secrets", |stripe| stripe.secrets = vec![SECRET.into(); 9]),
         ("webhook.stripe_secrets", |stripe| stripe.secrets.push("sk_live_api_key".into())),
         ("webhook.stripe_secrets", |stripe| stripe.secrets.push("whsec_".into())),
-        ("webhook.stripe_secrets", |stripe| stripe.secrets.push("whsec_1\n".into())),
+        ("webhook.stripe_secrets", |stripe| stripe.secrets.push("whsec_fifteen_letters".into())),
+        ("webhook.stripe_secrets", |stripe| stripe.secrets.push(format!("{SECRET}\n").into())),
         ("webhook.stripe_tolerance_seconds", |stripe| stripe.tolerance = Duration::ZERO),
         ("webhook.stripe_tolerance_seconds", |stripe| stripe.tolerance = Duration::from_secs(86_400)),
     ];

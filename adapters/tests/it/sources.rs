@@ -28,7 +28,7 @@ async fn github_posts_every_published_payload_and_a_ping() {
     let cases = std::env::var_os("APIARY_CASES").expect("APIARY_CASES is set: run `cargo xtask test`");
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::new());
     let settings: [(&str, &[&str]); 2] =
-        [("webhook.github_secrets", &["the one"]), ("webhook.github_routes", &["* = repos/look"])];
+        [("webhook.github_secrets", &["the one of this test"]), ("webhook.github_routes", &["* = repos/look"])];
     // A line of the settings that takes everything takes the ping, too; the built-in one is for those who have none.
     let webhook = start(config_with(folder.path(), &settings).unwrap(), &broker).await;
     let mut count = 0;
@@ -38,7 +38,7 @@ async fn github_posts_every_published_payload_and_a_ping() {
         let Some((event, _)) = name.split_once('.').filter(|_| name.ends_with(".payload.json")) else { continue };
         count += 1;
         let body = std::fs::read(&path).unwrap();
-        let signature = format!("sha256={}", hex_of("the one", std::str::from_utf8(&body).unwrap()));
+        let signature = format!("sha256={}", hex_of("the one of this test", std::str::from_utf8(&body).unwrap()));
         let id = format!("{count:08}-0000-0000-0000-000000000000");
         let headers =
             [("x-hub-signature-256", signature.as_str()), ("x-github-event", event), ("x-github-delivery", &id)];
@@ -99,13 +99,14 @@ async fn named_senders_have_paths_labels_and_keys_of_their_own() {
                 "tables header=X-Time-Sign timestamp=X-Time id=field:id type=always:row",
             ],
         ),
-        ("webhook.hmac_secrets", &["shop=swordfish", "tables=another"]),
+        ("webhook.hmac_secrets", &["shop=swordfish of this test", "tables=another of this test"]),
         ("webhook.hmac_routes", &["shop/order.paid = orders/take", "tables/* = rows/sync"]),
     ];
     let webhook = start(config_with(folder.path(), &settings).unwrap(), &broker).await;
     let body = r#"{"id":"e1","type":"order.paid"}"#;
     let time = SystemClock.now().as_second().to_string();
-    let (one, other) = (hex_of("swordfish", body), hex_of("another", &format!("{time}.{body}")));
+    let (one, other) =
+        (hex_of("swordfish of this test", body), hex_of("another of this test", &format!("{time}.{body}")));
     let posts: [(&str, &[(&str, &str)]); 2] =
         [("/webhooks/shop", &[("x-sign", &one)]), ("/webhooks/tables", &[("x-time-sign", &other), ("x-time", &time)])];
     for (path, headers) in posts {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::event;
-use crate::signing::{Algorithm, check_secrets, header};
+use crate::signing::{Algorithm, SECRET_BYTES_MIN, check_secrets, header};
 use crate::{Endpoint, Event, Refusal, Source, StartError, USED_BY};
 
 const HEADER: Cow<'static, str> = Cow::Borrowed("X-Hub-Signature-256");
@@ -82,9 +82,9 @@ impl Endpoint for GitHubEndpoint {
 
     fn check(&self) -> Result<(), StartError> {
         let wanted = "secrets, the same as at GitHub";
-        check_secrets(SECRETS.key, &self.secrets, wanted, "a secret has 1 to 256 visible characters", |text| {
-            !text.trim().is_empty()
-        })
+        let form = "a secret has 16 to 256 visible characters, such as those of `openssl rand -hex 32`; GitHub asks for a \
+                    random text of high entropy";
+        check_secrets(SECRETS.key, &self.secrets, wanted, form, |text| text.trim().len() >= SECRET_BYTES_MIN)
     }
 
     fn verify(&self, headers: &HeaderMap, body: &[u8], _: Timestamp) -> Result<Vec<Event>, Refusal> {
@@ -95,7 +95,7 @@ impl Endpoint for GitHubEndpoint {
         let digits = text.strip_prefix(PREFIX).ok_or(malformed.clone())?;
         hex::decode_to_slice(digits, &mut code).map_err(|_| malformed)?;
         let is_signed =
-            |secret: &SecretString| Algorithm::Sha256.is_made_by(secret.expose_secret().as_bytes(), &[body], &code);
+            |secret: &SecretString| Algorithm::Sha256.made_one_of(secret.expose_secret().as_bytes(), &[body], [code]);
         if !self.secrets.iter().any(is_signed) {
             return Err(Refusal::SignatureWrong);
         }

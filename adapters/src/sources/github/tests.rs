@@ -51,6 +51,17 @@ fn each_secret_is_good_and_no_other() {
 }
 
 #[test]
+fn a_secret_that_can_be_guessed_is_named_by_its_position_and_not_shown() {
+    for short in ["s", "fifteen-letters", "                "] {
+        let endpoint = GitHubEndpoint { secrets: vec!["sixteen--letters".into(), short.into()] };
+        let told = endpoint.check().unwrap_err().to_string();
+        assert!(told.contains("`webhook.github_secrets` has an invalid entry 2") && told.contains("16"), "{told}");
+        assert!(!told.contains("fifteen"), "{told}");
+    }
+    assert!(GitHubEndpoint { secrets: vec!["It's a Secret to Everybody".into()] }.check().is_ok());
+}
+
+#[test]
 fn what_is_no_signature_is_told_apart() {
     assert!(matches!(verify(&[], BODY), Err(Refusal::SignatureMissing(_))));
     let good = signature("the one", BODY);

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::definition::{Definition, Encoding, Part};
 use super::source::SECRETS_KEY;
 use crate::event::{is_id, is_type};
-use crate::signing::{check_age, check_secrets, header};
+use crate::signing::{SECRET_BYTES_MIN, check_age, check_secrets, header};
 use crate::{Endpoint, Event, Refusal, StartError};
 
 /// Most digits of the time, in seconds or milliseconds.
@@ -33,9 +33,11 @@ impl Endpoint for HmacEndpoint {
     fn check(&self) -> Result<(), StartError> {
         let name = &self.definition.name;
         let wanted = format!("entries `{name}=SECRET` for the sender `{name}`");
-        let form = format!("the secret of `{name}` is not in the notation that `secret=` names, or is empty");
+        let form = format!(
+            "the secret of `{name}` is not in the notation that `secret=` names, or has less than {SECRET_BYTES_MIN} bytes"
+        );
         check_secrets(SECRETS_KEY, &self.secrets, &wanted, &form, |text| {
-            key(&self.definition, text).is_some_and(|key| !key.is_empty())
+            key(&self.definition, text).is_some_and(|key| key.len() >= SECRET_BYTES_MIN)
         })
     }
 
@@ -56,7 +58,7 @@ impl Endpoint for HmacEndpoint {
         let parts: Vec<&[u8]> = definition.signed.iter().map(|part| part.bytes(body, time, &id)).collect();
         let is_signed = |secret: &SecretString| {
             let key = key(definition, secret.expose_secret());
-            key.is_some_and(|key| definition.algorithm.is_made_by(&key, &parts, &code))
+            key.is_some_and(|key| definition.algorithm.made_one_of(&key, &parts, [&code]))
         };
         if !self.secrets.iter().any(is_signed) {
             return Err(Refusal::SignatureWrong);

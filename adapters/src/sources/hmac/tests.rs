@@ -15,6 +15,9 @@ use super::definition::Definition;
 use crate::{Endpoint, Event, Receiver, Refusal, Source as _};
 
 const TIME_S: i64 = 1_700_000_000;
+/// A key, and the setting with it.
+const KEY: &str = "swordfish-of-this-test";
+const SECRET: &str = "shop=swordfish-of-this-test";
 const MINIMAL: &str = "shop header=X-Sign id=field:id type=field:type";
 
 fn endpoints(senders: &[&str], secrets: &[&str]) -> Result<Vec<Arc<dyn Endpoint>>, String> {
@@ -54,16 +57,16 @@ fn sha512(key: &[u8], text: &str) -> Vec<u8> {
 #[test]
 fn a_minimal_sender_signs_the_body_in_hexadecimal() {
     let body = r#"{"id":"e-1","type":"order.paid"}"#;
-    let good = hex::encode(sha256(b"swordfish", body));
-    assert_eq!(verify(MINIMAL, "shop=swordfish", &[("x-sign", &good)], body), Ok(Event::new("e-1", "order.paid")));
-    assert_eq!(verify(MINIMAL, "shop=another", &[("x-sign", &good)], body), Err(Refusal::SignatureWrong));
-    let other = verify(MINIMAL, "shop=swordfish", &[("x-sign", &good)], r#"{"id":"e-2","type":"order.paid"}"#);
+    let good = hex::encode(sha256(KEY.as_bytes(), body));
+    assert_eq!(verify(MINIMAL, SECRET, &[("x-sign", &good)], body), Ok(Event::new("e-1", "order.paid")));
+    assert_eq!(verify(MINIMAL, "shop=another-of-this-test", &[("x-sign", &good)], body), Err(Refusal::SignatureWrong));
+    let other = verify(MINIMAL, SECRET, &[("x-sign", &good)], r#"{"id":"e-2","type":"order.paid"}"#);
     assert_eq!(other, Err(Refusal::SignatureWrong));
     for bad in ["", "00", &good[1..], &format!("{good}00"), &format!("sha256={good}")] {
-        let found = verify(MINIMAL, "shop=swordfish", &[("x-sign", bad)], body);
+        let found = verify(MINIMAL, SECRET, &[("x-sign", bad)], body);
         assert!(matches!(found, Err(Refusal::SignatureMalformed { .. })), "{bad}: {found:?}");
     }
-    let none = verify(MINIMAL, "shop=swordfish", &[], body);
+    let none = verify(MINIMAL, SECRET, &[], body);
     assert!(matches!(none, Err(Refusal::SignatureMissing(_))), "{none:?}");
 }
 
@@ -73,9 +76,14 @@ fn every_option_changes_what_is_checked() {
                   signed=v1:{timestamp}:{id}:{body} id=header:X-Id type=field:event.names.1";
     let body = r#"{"event":{"names":["a","b.c"]}}"#;
     let at = |time: i64, id: &str| {
-        let signed = format!("v1={}", STANDARD.encode(sha512(&[1, 2, 255], &format!("v1:{time}:x7:{body}"))));
+        let signed = format!("v1={}", STANDARD.encode(sha512(&[255; 16], &format!("v1:{time}:x7:{body}"))));
         let time = time.to_string();
-        verify(sender, "shop=0102ff", &[("x-sign", &signed), ("x-time", &time), ("x-id", id)], body)
+        verify(
+            sender,
+            &format!("shop={}", "ff".repeat(16)),
+            &[("x-sign", &signed), ("x-time", &time), ("x-id", id)],
+            body,
+        )
     };
     assert_eq!(at(TIME_S, "x7"), Ok(Event::new("x7", "b.c")));
     assert_eq!(at((TIME_S - 59) * 1000, "x7"), Ok(Event::new("x7", "b.c")), "in milliseconds");
@@ -87,8 +95,8 @@ fn every_option_changes_what_is_checked() {
 #[test]
 fn an_id_may_be_a_number_or_the_bodys_digest_and_a_type_a_word_of_the_settings() {
     let body = r#"{"id":7,"live":true}"#;
-    let good = hex::encode(sha256(b"s", body));
-    let with = |places: &str| verify(&format!("shop header=X-Sign {places}"), "shop=s", &[("x-sign", &good)], body);
+    let good = hex::encode(sha256(KEY.as_bytes(), body));
+    let with = |places: &str| verify(&format!("shop header=X-Sign {places}"), SECRET, &[("x-sign", &good)], body);
     assert_eq!(with("id=field:id type=field:live"), Ok(Event::new("7", "true")));
     let digest = hex::encode(Sha256::digest(body));
     assert_eq!(with("id=digest type=always:order"), Ok(Event::new(digest, "order")));
@@ -144,9 +152,14 @@ fn a_secret_belongs_to_a_sender_and_is_never_shown() {
     }
     let none = endpoints(&[MINIMAL, "b header=X id=digest type=always:x"], &["shop=s"]).unwrap();
     assert!(none[1].check().unwrap_err().to_string().contains("`b=SECRET`"));
-    let empty = endpoints(&[MINIMAL], &["shop="]).unwrap();
-    assert!(empty[0].check().is_err());
-    let shown = format!("{:?}", endpoints(&[MINIMAL], &["shop=swordfish"]).unwrap());
+    for (sender, short) in
+        [(MINIMAL, "s".repeat(15)), (&format!("{MINIMAL} secret=hex"), "ab".repeat(15)), (MINIMAL, String::new())]
+    {
+        let short = endpoints(&[sender], &[&format!("shop={short}")]).unwrap();
+        let told = short[0].check().unwrap_err().to_string();
+        assert!(told.contains("has less than 16 bytes") && !told.contains("sss"), "{told}");
+    }
+    let shown = format!("{:?}", endpoints(&[MINIMAL], &[SECRET]).unwrap());
     assert!(!shown.contains("swordfish"), "{shown}");
 }
 

@@ -54,7 +54,7 @@ impl Endpoint for StandardConfig {
             return Err(StartError::setting(TOLERANCE_KEY, "is 1 s to 3600 s"));
         }
         let wanted = "secrets (`whsec_…`) or public keys (`whpk_…`) of the senders";
-        let form = "it is `whsec_` and base64 of 16 to 128 bytes, or `whpk_` and base64 of an Ed25519 public key";
+        let form = "it is `whsec_` and base64 of 24 to 128 bytes, or `whpk_` and base64 of an Ed25519 public key";
         check_secrets(SECRETS_KEY, &self.secrets, wanted, form, |text| Key::read(&text.into()).is_some())
     }
 

@@ -144,7 +144,8 @@ fn headers_of_another_form_are_called_malformed() {
 fn secrets_of_another_form_are_named_by_their_position_and_not_shown() {
     let good = secret(&[7; 32]);
     let weak = format!("whpk_{}", STANDARD.encode([0; 32]));
-    for bad in ["", "sk_live_1", "whsec_", "whsec_!!!!", "whsec_AAAA", "whpk_AAAA", weak.as_str()] {
+    let short = secret(&[7; 23]);
+    for bad in ["", "sk_live_1", "whsec_", "whsec_!!!!", "whsec_AAAA", &short, "whpk_AAAA", weak.as_str()] {
         let config = StandardConfig::new(vec![good.as_str().into(), bad.into()]);
         let told = config.check().unwrap_err().to_string();
         assert!(told.contains("`webhook.standard_secrets` has an invalid entry 2"), "{bad}: {told}");

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
 use crate::StartError;
+use crate::signing::{SECRET_BYTES_MIN, check_secrets};
 
 /// Target of the types below: the finance bee, above normal priority, because payments should not wait.
 pub(super) const TARGET: &str = "finance/stripe.event priority=8";
 /// Patterns of the types of events that the finance bee handles: everything about the objects that the state of record keeps. The lines of
-/// `webhook.stripe_routes` stand above them.
-pub const HANDLED_TYPES: &[&str] = &[
+/// `webhook.stripe_routes` stand above them. Thin events about these objects have the same types behind [`THIN`].
+pub(super) const HANDLED_TYPES: &[&str] = &[
     "charge.*",
     "checkout.session.*",
     "customer.created",
@@ -23,11 +24,10 @@ pub const HANDLED_TYPES: &[&str] = &[
     "subscription_schedule.*",
 ];
 
-/// Most signing secrets. An endpoint has one, or two while it is rolled; live, test and Connect endpoints may share an
-/// adapter.
-const SECRETS_MAX: usize = 8;
-const SECRET_CHARS_MAX: usize = 256;
 const TOLERANCE_MAX: Duration = Duration::from_secs(3600);
+
+/// Beginning of the types of thin events about objects of API v1.
+pub(super) const THIN: &str = "v1.";
 
 /// Settings of Stripe's webhooks.
 #[derive(Clone, Debug)]
@@ -47,7 +47,13 @@ impl StripeConfig {
     }
 
     pub(super) fn check_all(&self) -> Result<(), StartError> {
-        self.check_secrets()?;
+        let wanted = "signing secrets: the Stripe dashboard shows each endpoint's (`whsec_…`)";
+        // Only signing secrets are accepted: an API key in this place must be noticed.
+        let form = "a signing secret is `whsec_` and 16 or more characters, as Stripe shows it; an API key (`sk_…`, \
+                    `rk_…`) is not one";
+        check_secrets("webhook.stripe_secrets", &self.secrets, wanted, form, |text| {
+            text.strip_prefix("whsec_").is_some_and(|rest| rest.len() >= SECRET_BYTES_MIN && !rest.contains(' '))
+        })?;
         if self.tolerance < Duration::from_secs(1) || self.tolerance > TOLERANCE_MAX {
             return Err(StartError::setting(
                 "webhook.stripe_tolerance_seconds",
@@ -55,34 +61,5 @@ impl StripeConfig {
             ));
         }
         Ok(())
-    }
-
-    fn check_secrets(&self) -> Result<(), StartError> {
-        if !(1..=SECRETS_MAX).contains(&self.secrets.len()) {
-            return Err(StartError::setting(
-                "webhook.stripe_secrets",
-                format!(
-                    "has 1 to {SECRETS_MAX} signing secrets: the Stripe dashboard shows each endpoint's (`whsec_…`)"
-                ),
-            ));
-        }
-        // Only signing secrets are accepted: an API key in this place must be noticed. The error never shows the text.
-        let sound = |secret: &SecretString| {
-            let text = secret.expose_secret();
-            text.len() <= SECRET_CHARS_MAX
-                && text.strip_prefix("whsec_").is_some_and(|rest| !rest.is_empty())
-                && text.chars().all(|c| c.is_ascii_graphic())
-        };
-        match self.secrets.iter().position(|secret| !sound(secret)) {
-            None => Ok(()),
-            Some(index) => Err(StartError::setting(
-                "webhook.stripe_secrets",
-                format!(
-                    "has an invalid entry {}: a signing secret starts with `whsec_`; an API key (`sk_…`, `rk_…`) is \
-                     not one",
-                    index + 1
-                ),
-            )),
-        }
     }
 }

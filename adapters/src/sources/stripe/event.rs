@@ -1,9 +1,17 @@
 //! Reads the identifying fields of an event, but not its contents.
+//!
+//! A thin event names an object and leaves out its contents. Stripe sends them as `v2.core.event` to endpoints that were
+//! made for them. They are passed on like all others: whoever does the work has a key for Stripe's API and reads the
+//! object there. This adapter has none.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::event::{Event, TEXT_CHARS_MAX, is_object, is_type};
 use crate::refusal::Refusal;
+
+/// The `object` of thin events.
+const THIN: &str = "v2.core.event";
 
 /// Fields that every event has, in every version of the API. The bee reads the others.
 #[derive(Deserialize)]
@@ -14,6 +22,11 @@ struct Fields {
     livemode: bool,
     #[serde(default)]
     account: Option<String>,
+    #[serde(default)]
+    object: Value,
+    /// Account of a thin event: its id, or those on the way to it in an organization.
+    #[serde(default)]
+    context: Value,
 }
 
 /// Reads a body with a valid signature.
@@ -31,7 +44,13 @@ pub(super) fn read(body: &[u8]) -> Result<Event, Refusal> {
     if fields.account.as_deref().is_some_and(|account| !is_id(account, "acct_")) {
         return Err(odd("`account` is not an account id (`acct_…`, up to 255 letters, digits and `_`)"));
     }
-    let Fields { id, kind, livemode, account } = fields;
+    let Fields { id, kind, livemode, account, object, context } = fields;
+    let account = match (object == THIN, context) {
+        (false, _) => account,
+        (true, Value::Null) => None,
+        (true, Value::String(context)) if is_context(&context) => Some(context),
+        (true, _) => return Err(odd("`context` is not an account (`acct_…`, up to 255 letters, digits, `_` and `/`)")),
+    };
     Ok(Event { livemode: Some(livemode), account, ..Event::new(id, kind) })
 }
 
@@ -40,6 +59,13 @@ fn is_id(text: &str, prefix: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     text.len() <= TEXT_CHARS_MAX
         && text.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(plain))
+}
+
+/// Returns true if a text is an account as a thin event names it.
+fn is_context(text: &str) -> bool {
+    let is_part =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    text.len() <= TEXT_CHARS_MAX && text.split('/').all(is_part)
 }
 
 /// Describes an error in the JSON and its position, without quoting it.
@@ -82,6 +108,26 @@ mod tests {
         ] {
             assert_eq!(read(body.as_bytes()).unwrap().account, None, "{body}");
         }
+    }
+
+    #[test]
+    fn a_thin_event_is_read_with_the_account_that_it_names() {
+        let thin = |context: serde_json::Value| {
+            let event = serde_json::json!({
+                "id": "evt_test_65", "object": "v2.core.event", "type": "v1.invoice.paid", "livemode": false,
+                "created": "2026-10-01T00:00:00.000Z", "context": context, "related_object": { "id": "in_1" },
+            });
+            read(event.to_string().as_bytes())
+        };
+        assert_eq!(thin("acct_1".into()).unwrap().idempotency_key("stripe"), "stripe:test:acct_1:evt_test_65");
+        assert_eq!(thin("org_6/acct_1".into()).unwrap().account.as_deref(), Some("org_6/acct_1"));
+        assert_eq!(thin(serde_json::Value::Null).unwrap().account, None);
+        for context in ["", "acct_1:", "acct_1//", "a b", &"a".repeat(256)] {
+            assert!(thin(context.into()).unwrap_err().to_string().contains("`context`"), "{context:?}");
+        }
+        assert!(thin(7.into()).is_err());
+        let snapshot = r#"{"id":"evt_1","object":"event","type":"invoice.paid","livemode":false,"context":"acct_1"}"#;
+        assert_eq!(read(snapshot.as_bytes()).unwrap().account, None, "there it is another field");
     }
 
     #[test]

@@ -4,7 +4,6 @@ mod config;
 mod event;
 mod signature;
 mod source;
-mod thin;
 
-pub use config::{HANDLED_TYPES, StripeConfig};
+pub use config::StripeConfig;
 pub use source::Stripe;

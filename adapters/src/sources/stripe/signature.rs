@@ -61,8 +61,8 @@ impl<'a> Header<'a> {
                 "v1" => {
                     signatures += 1;
                     let mut mac = [0; 32];
-                    // A malformed signature matches no secret, but another one may. Each costs a code for each secret, and a stranger may
-                    // send many: a sender has one for each of its secrets.
+                    // A malformed signature matches no secret, but another one may. A stranger may send many: a sender has one for each
+                    // of its secrets.
                     if macs.len() < SIGNATURES_MAX && hex::decode_to_slice(value, &mut mac).is_ok() {
                         macs.push(mac);
                     }
@@ -83,7 +83,7 @@ impl<'a> Header<'a> {
     fn is_signed_by(&self, secret: &SecretString, body: &[u8]) -> bool {
         let parts: [&[u8]; 3] = [self.time.as_bytes(), b".", body];
         let key = secret.expose_secret().as_bytes();
-        self.macs.iter().any(|mac| Algorithm::Sha256.is_made_by(key, &parts, mac))
+        Algorithm::Sha256.made_one_of(key, &parts, &self.macs)
     }
 }
 

@@ -7,8 +7,8 @@ use apiary_settings::{Kind, Setting, Values};
 use http::HeaderMap;
 use jiff::Timestamp;
 
-use super::config::{HANDLED_TYPES, StripeConfig, TARGET};
-use super::{event, signature, thin};
+use super::config::{HANDLED_TYPES, StripeConfig, TARGET, THIN};
+use super::{event, signature};
 use crate::{Endpoint, Event, Receiver, Refusal, RouteTable, Source, StartError, USED_BY};
 
 const SECRETS: Setting = Setting::new(
@@ -66,7 +66,8 @@ impl Source for Stripe {
     }
 
     fn own_routes(&self) -> Vec<String> {
-        HANDLED_TYPES.iter().map(|pattern| format!("{pattern} = {TARGET}")).collect()
+        let lines = |before| HANDLED_TYPES.iter().map(move |pattern| format!("{before}{pattern} = {TARGET}"));
+        lines("").chain(lines(THIN)).collect()
     }
 
     fn open(&self, settings: &Values) -> Result<Vec<Arc<dyn Endpoint>>, StartError> {
@@ -100,7 +101,6 @@ impl Endpoint for StripeConfig {
 
     fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Vec<Event>, Refusal> {
         signature::verify(headers, body, &self.secrets, self.tolerance, now)?;
-        thin::refuse(body)?;
         Ok(vec![event::read(body)?])
     }
 }
