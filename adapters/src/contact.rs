@@ -15,9 +15,7 @@ pub const BROKER_AWAY: &str = "BROKER_AWAY";
 pub const BROKER_REFUSES: &str = "BROKER_REFUSES";
 /// Kind of notice while rejected events are set aside.
 pub const EVENTS_SET_ASIDE: &str = "EVENTS_SET_ASIDE";
-/// Kind of notice while Stripe sends thin events. Its subject is the source.
-pub const THIN_EVENTS: &str = "THIN_EVENTS";
-/// Kind of notice while no grant covers a route. Its subject is the target.
+/// Kind of notice while no grant covers a route, or what rows of the outbox may ask for. Its subject is the target.
 pub const ROUTE_NOT_GRANTED: &str = "ROUTE_NOT_GRANTED";
 /// Characters of a stored reason. Bounded, because the broker chooses it and the public health page shows it.
 const REASON_CHARS_MAX: usize = 64;
@@ -128,17 +126,14 @@ pub(crate) fn remedy(kind: &str, subject: &str) -> &'static str {
         EVENTS_SET_ASIDE => {
             "`apiary spool list` shows the events and reasons; after the repair, run `apiary spool retry --all`"
         }
-        THIN_EVENTS => {
-            "at Stripe, make an endpoint with the payload style `snapshot` for this URL, and remove the thin one"
-        }
-        ROUTE_NOT_GRANTED => "`apiary grant add` for the adapter's key; its log names the routes",
+        ROUTE_NOT_GRANTED => "`apiary grant add` for the adapter's key; its log names what is missing",
         OUTBOX_UNAVAILABLE => {
             "see the adapter's log; check `webhook.outbox_database_url`, the database and the network"
         }
         OUTBOX_UNUSABLE => "the adapter's log has the statement to run in the outbox's database",
         OUTBOX_ROWS_REFUSED => {
-            "`select id, problem from apiary.outbox where problem is not null` shows the reasons; after the repair, set \
-             `problem` to null"
+            "`select id, problem, retry_at from apiary.outbox where problem is not null` shows the reasons; to have rows \
+             tried again at once, set `problem` to null"
         }
         "CONNECTIONS_FULL" => "raise `webhook.connections_max`, or find the client that holds so many connections open",
         "CONNECTION_NOT_ACCEPTED" => "raise the limit of open files (LimitNOFILE, ulimit -n)",

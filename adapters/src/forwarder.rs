@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::contact::{Contact, EVENTS_SET_ASIDE};
 use crate::limits::{
-    FORWARD_PAUSE_AWAY_MAX, FORWARD_PAUSE_FIRST, FORWARD_PAUSE_REFUSED_MAX, FORWARD_TIMEOUT, READY_TIMEOUT,
-    SET_ASIDE_RETRY_MAX, SET_ASIDE_RETRY_MIN, SPOOL_REFRESH,
+    FORWARD_PAUSE_AWAY_MAX, FORWARD_PAUSE_FIRST, FORWARD_TIMEOUT, READY_TIMEOUT, SET_ASIDE_RETRY_MAX,
+    SET_ASIDE_RETRY_MIN, SPOOL_REFRESH,
 };
 use crate::spool::{Spool, SpoolTotals, Waiting};
 use crate::stats::Counters;
@@ -151,15 +151,12 @@ impl Forwarder {
             }
             Err(error) => error,
         };
-        match error {
-            SinkError::Away(_) | SinkError::Unready { .. } => Ok(Step::Wait(FORWARD_PAUSE_AWAY_MAX)),
-            SinkError::Refused { .. } => Ok(Step::Wait(FORWARD_PAUSE_REFUSED_MAX)),
-            // Set aside at once, so that one rejected event does not block the events behind it.
-            SinkError::Unacceptable { .. } => {
-                self.set_aside(&waiting, &error).await?;
-                Ok(Step::Done)
-            }
+        if let Some(most) = error.pause_max() {
+            return Ok(Step::Wait(most));
         }
+        // Set aside at once, so that one rejected event does not block the events behind it.
+        self.set_aside(&waiting, &error).await?;
+        Ok(Step::Done)
     }
 
     async fn submit(&self, waiting: &Waiting) -> Result<apiary_executor_sdk::SubmitResult, SinkError> {
@@ -169,7 +166,7 @@ impl Forwarder {
         let stamp = Spec::new(spec.colony, &spec.executor_type, &spec.function, self.clock.now());
         (spec.process_id, spec.submit_by) = (stamp.process_id, stamp.submit_by);
         let answer = timeout(FORWARD_TIMEOUT, self.sink.submit(&spec)).await;
-        answer.unwrap_or_else(|_| Err(SinkError::Away(format!("no answer within {} ms", FORWARD_TIMEOUT.as_millis()))))
+        answer.unwrap_or_else(|_| Err(SinkError::late(FORWARD_TIMEOUT)))
     }
 
     async fn set_aside(&self, waiting: &Waiting, error: &SinkError) -> Result<(), SpoolError> {

@@ -113,8 +113,7 @@ impl Intake {
     async fn submit(&self, spec: &Spec) -> Result<SubmitResult, SinkError> {
         let after = self.submit_timeout;
         let answer = timeout(after, self.sink.submit(spec)).await;
-        let answer =
-            answer.unwrap_or_else(|_| Err(SinkError::Away(format!("no answer within {} ms", after.as_millis()))));
+        let answer = answer.unwrap_or_else(|_| Err(SinkError::late(after)));
         self.contact.note(&answer);
         answer
     }

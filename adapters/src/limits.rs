@@ -53,8 +53,6 @@ pub(crate) const TRAFFIC_TYPES_MAX: usize = 256;
 pub(crate) const TRAFFIC_SAVE: Duration = Duration::from_secs(1);
 /// Bytes of the largest file of counts that is read.
 pub(crate) const TRAFFIC_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// Age of the last thin event after which its notice ends, in milliseconds.
-pub(crate) const THIN_EVENTS_AGE_MAX_MS: i64 = 24 * 3_600_000;
 /// Types in the health report that went nowhere.
 pub(crate) const HEALTH_TYPES_MAX: usize = 20;
 
@@ -68,13 +66,13 @@ pub(crate) const FORWARD_PAUSE_FIRST: Duration = Duration::from_millis(100);
 pub(crate) const FORWARD_PAUSE_AWAY_MAX: Duration = Duration::from_secs(5);
 /// Longest pause of the forwarder while the broker rejects the adapter, which only a person can change.
 pub(crate) const FORWARD_PAUSE_REFUSED_MAX: Duration = Duration::from_secs(60);
-/// Shortest pause between retries of set-aside events.
+/// Shortest pause between retries of set-aside events, and of refused rows of the outbox.
 pub(crate) const SET_ASIDE_RETRY_MIN: Duration = Duration::from_secs(60);
-/// Longest pause between retries of set-aside events.
+/// Longest pause between retries of set-aside events, and of refused rows of the outbox.
 pub(crate) const SET_ASIDE_RETRY_MAX: Duration = Duration::from_secs(3600);
 
 /// Rows of the outbox in one batch.
-pub(crate) const OUTBOX_BATCH_ROWS_MAX: i64 = 100;
+pub(crate) const OUTBOX_BATCH_ROWS_MAX: usize = 100;
 /// Bytes of the arguments of a batch: less than one call to the broker may have, at least those of one row.
 pub(crate) const OUTBOX_BATCH_BYTES_MAX: i64 = 4 * 1024 * 1024;
 /// Bytes of the arguments of one row.

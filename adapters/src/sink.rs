@@ -1,8 +1,12 @@
 //! The interface to the broker, for verified events.
 
+use std::time::Duration;
+
 use apiary_executor_sdk::{Client, ClientError, Fault, Reason, SubmitResult};
 use apiary_identity::{Id, Spec};
 use async_trait::async_trait;
+
+use crate::limits::{FORWARD_PAUSE_AWAY_MAX, FORWARD_PAUSE_REFUSED_MAX};
 
 /// A destination that stores specs durably. [`Client`] submits them to its broker.
 #[async_trait]
@@ -50,7 +54,7 @@ pub enum SinkError {
         /// The broker's message.
         message: String,
     },
-    /// The broker rejects this spec for good: a retry does not help.
+    /// The broker rejects this spec, and would accept others.
     #[error("the broker rejects the event: {message} ({reason})")]
     Unacceptable {
         /// The exact reason, for programs.
@@ -61,6 +65,31 @@ pub enum SinkError {
 }
 
 impl SinkError {
+    /// Creates the error of a broker that gave no answer within this time.
+    pub(crate) fn late(after: Duration) -> Self {
+        Self::Away(format!("no answer within {} ms", after.as_millis()))
+    }
+
+    /// Returns the longest pause until the next attempt; `None` if the fault is the spec's, and nothing has to wait.
+    pub(crate) fn pause_max(&self) -> Option<Duration> {
+        match self {
+            Self::Away(_) | Self::Unready { .. } => Some(FORWARD_PAUSE_AWAY_MAX),
+            Self::Refused { .. } => Some(FORWARD_PAUSE_REFUSED_MAX),
+            Self::Unacceptable { .. } => None,
+        }
+    }
+
+    /// Returns true if the same document may be accepted later: after a change of grants, schemas or limits, or of the
+    /// broker.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Unacceptable { reason, .. } => {
+                !matches!(Reason::from(reason.as_str()), Reason::Invalid | Reason::TooLarge)
+            }
+            Self::Away(_) | Self::Unready { .. } | Self::Refused { .. } => true,
+        }
+    }
+
     /// Returns the exact reason, for programs.
     pub fn reason(&self) -> &str {
         match self {
@@ -164,6 +193,17 @@ mod tests {
         for reason in ["OVERLOADED", "DRAINING", "UNAVAILABLE"] {
             let error = of(reason, true);
             assert!(matches!(error, SinkError::Unready { .. }) && error.reason() == reason, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_document_that_is_wrong_in_itself_is_never_accepted_later() {
+        for reason in ["NOT_PERMITTED", "ARGS_REFUSED", "INTERNAL", "LIMIT_UNKNOWN", "TAKEN", "SOMETHING_LATER"] {
+            let error = SinkError::Unacceptable { reason: reason.to_owned(), message: "no".to_owned() };
+            assert!(error.may_pass() && error.pause_max().is_none(), "{reason}");
+        }
+        for reason in ["INVALID", "TOO_LARGE"] {
+            assert!(!of(reason, false).may_pass(), "{reason}");
         }
     }
 

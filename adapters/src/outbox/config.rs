@@ -5,6 +5,7 @@ use std::time::Duration;
 use apiary_database::read_url_encrypted;
 use apiary_settings::{Kind, Setting, Values};
 use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::postgres::PgConnectOptions;
 
 use super::functions::AllowedFunctions;
 use crate::{StartError, USED_BY};
@@ -80,7 +81,12 @@ impl OutboxConfig {
     }
 
     pub(crate) fn check(&self) -> Result<(), StartError> {
-        let read = read_url_encrypted(self.database_url.expose_secret()).map(drop);
+        self.server().map(drop)
+    }
+
+    /// Reads the URL of the database.
+    pub(super) fn server(&self) -> Result<PgConnectOptions, StartError> {
+        let read = read_url_encrypted(self.database_url.expose_secret());
         read.map_err(|error| StartError::setting(DATABASE_URL.key, format!("cannot be used: {error}")))
     }
 }

@@ -21,14 +21,14 @@ pub(super) enum OutboxError {
     #[error(
         "the database of the outbox has no table `apiary.outbox`, or one of another version: run \
          `apiary webhook outbox-sql | psql \"$DATABASE_URL\" -v ON_ERROR_STOP=1 -1` as the database's owner, or paste \
-         deploy/outbox/20261201000000_outbox.sql into Supabase's SQL editor ({0})"
+         its output into Supabase's SQL editor ({0})"
     )]
     NoTable(String),
     /// The role lacks a right.
     #[error(
         "the role of `webhook.outbox_database_url` lacks rights to the outbox: as the table's owner, run `grant usage \
-         on schema apiary to ROLE; grant select, delete, update (submitted_at, process_id, problem) on apiary.outbox to \
-         ROLE; grant select on apiary.outbox_database to ROLE` ({0})"
+         on schema apiary to ROLE; grant select, delete, update (submitted_at, process_id, problem, refused_at, retry_at) \
+         on apiary.outbox to ROLE; grant select on apiary.outbox_database to ROLE` ({0})"
     )]
     NoRight(String),
     /// Row level security hides rows from the role.

@@ -35,6 +35,14 @@ impl AllowedFunctions {
         found.and_then(|entry| entry.executor_types.first()).map(String::as_str)
     }
 
+    /// Returns the entries, as executor type and function; a function may end in `*`.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().flat_map(|entry| {
+            let executor_types = entry.executor_types.iter();
+            executor_types.flat_map(|of| entry.functions.iter().map(|function| (of.as_str(), function.as_str())))
+        })
+    }
+
     /// Returns the scopes of the grant that the adapter needs for them. They allow more than the entries: every
     /// function for every executor type.
     pub fn scopes(&self) -> Scopes {

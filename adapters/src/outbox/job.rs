@@ -29,19 +29,27 @@ pub(super) struct Row {
     pub(super) args: Option<String>,
 }
 
-/// The end of a row.
+/// The outcome for a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
     pub(super) id: i64,
     /// The process, or the reason why there is none.
-    pub(super) outcome: Result<Uuid, String>,
+    pub(super) outcome: Result<Uuid, Problem>,
+}
+
+/// The reason why a row is no process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub(super) text: String,
+    /// True if the row is tried again by itself: the reason may pass.
+    pub(super) may_pass: bool,
 }
 
 impl Mark {
     /// Makes the mark of a refused row. The reason may quote the row: control characters are left out.
-    pub(super) fn refused(id: i64, reason: &str) -> Self {
-        let plain = reason.chars().filter(|c| !c.is_control()).take(REFUSAL_CHARS_MAX).collect();
-        Self { id, outcome: Err(plain) }
+    pub(super) fn refused(id: i64, reason: &str, may_pass: bool) -> Self {
+        let text = reason.chars().filter(|c| !c.is_control()).take(REFUSAL_CHARS_MAX).collect();
+        Self { id, outcome: Err(Problem { text, may_pass }) }
     }
 }
 
@@ -143,8 +151,8 @@ mod tests {
 
     #[test]
     fn a_reason_is_bounded_and_has_no_control_characters() {
-        let mark = Mark::refused(1, &format!("a\u{1b}\n\0{}", "b".repeat(5000)));
-        let reason = mark.outcome.unwrap_err();
+        let mark = Mark::refused(1, &format!("a\u{1b}\n\0{}", "b".repeat(5000)), false);
+        let reason = mark.outcome.unwrap_err().text;
         assert!(reason.starts_with("abb") && reason.len() == REFUSAL_CHARS_MAX, "{reason}");
     }
 }

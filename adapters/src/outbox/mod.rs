@@ -7,12 +7,14 @@
 //!
 //! The rows are input of whoever may insert them. The reader submits only what [`OutboxConfig::functions`] allows.
 
+mod batch;
 mod config;
 mod error;
 mod functions;
 mod job;
 mod reader;
 mod report;
+mod submitter;
 mod table;
 mod wakeup;
 
@@ -24,5 +26,9 @@ pub(crate) use error::{OUTBOX_ROWS_REFUSED, OUTBOX_UNAVAILABLE, OUTBOX_UNUSABLE}
 pub(crate) use reader::Reader;
 pub(crate) use report::OutboxState;
 
-/// The SQL that makes the table and `apiary.enqueue`.
-pub const OUTBOX_SQL: &str = include_str!("../../../deploy/outbox/20261201000000_outbox.sql");
+/// The SQL that makes the table and `apiary.enqueue`, or brings those of an earlier version up to date.
+pub const OUTBOX_SQL: &str = concat!(
+    include_str!("../../../deploy/outbox/20261201000000_outbox.sql"),
+    "\n",
+    include_str!("../../../deploy/outbox/20261201000100_outbox_retries.sql"),
+);

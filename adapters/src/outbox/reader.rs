@@ -1,4 +1,4 @@
-//! Submits the rows of the outbox, in a single task.
+//! Reads the outbox, in a single task.
 
 use std::collections::BTreeSet;
 use std::future::pending;
@@ -6,41 +6,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_daemon::{Notices, Throttle};
-use apiary_executor_sdk::SubmitResult;
-use apiary_identity::{Clock, Spec};
-use tokio::time::{Instant, sleep, timeout};
+use apiary_identity::Clock;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
+use super::OutboxConfig;
 use super::error::{OUTBOX_ROWS_REFUSED, OutboxError};
-use super::job::{Mark, Row};
 use super::report::OutboxState;
+use super::submitter::{REPAIR, Submitted, Submitter};
 use super::table::{Batch, OutboxTable, RowCounts};
 use super::wakeup::Wakeup;
-use super::{AllowedFunctions, OutboxConfig};
 use crate::contact::Contact;
 use crate::limits::{
-    FORWARD_PAUSE_AWAY_MAX, FORWARD_PAUSE_FIRST, FORWARD_PAUSE_REFUSED_MAX, FORWARD_TIMEOUT, OUTBOX_DELETE_ROUNDS_MAX,
-    OUTBOX_DELETE_ROWS_MAX, OUTBOX_PAUSE, OUTBOX_UPKEEP,
+    FORWARD_PAUSE_FIRST, OUTBOX_DELETE_ROUNDS_MAX, OUTBOX_DELETE_ROWS_MAX, OUTBOX_PAUSE, OUTBOX_UPKEEP,
 };
-use crate::{Sink, SinkError, StartError};
-
-/// Advice for refused rows.
-const REPAIR: &str = "after the repair, run `update apiary.outbox set problem = null where problem is not null` there, \
-                      or delete them";
-
-type Answer = Result<SubmitResult, SinkError>;
+use crate::{Sink, StartError};
 
 /// The task that reads the outbox.
 pub(crate) struct Reader {
     table: Arc<OutboxTable>,
-    allowed: AllowedFunctions,
+    submitter: Submitter,
     retain: Option<Duration>,
-    sink: Arc<dyn Sink>,
-    contact: Arc<Contact>,
-    clock: Arc<dyn Clock>,
     notices: Notices,
-    /// Limits the rate of log lines about refused rows and failures.
+    /// Limits the rate of log lines about old rows.
     lines: Throttle,
     state: Arc<OutboxState>,
     wakeup: Arc<Wakeup>,
@@ -73,16 +61,14 @@ impl Reader {
         clock: Arc<dyn Clock>,
         notices: Notices,
     ) -> Result<Self, StartError> {
+        let state = Arc::<OutboxState>::default();
         Ok(Self {
             table: Arc::new(OutboxTable::new(config)?),
-            allowed: config.functions.clone(),
+            submitter: Submitter::new(config.functions.clone(), sink, contact, clock.clone(), state.clone()),
             retain: config.retain,
-            sink,
-            contact,
-            lines: Throttle::new(clock.clone()),
-            clock,
             notices,
-            state: Arc::default(),
+            lines: Throttle::new(clock),
+            state,
             wakeup: Arc::default(),
             database: None,
             snapshot: None,
@@ -136,17 +122,20 @@ impl Reader {
 
     /// Submits and marks the next batch, and then looks after the table.
     async fn step(&mut self) -> Result<Step, OutboxError> {
-        let step = self.submit_next().await?;
-        self.keep_up().await?;
-        Ok(step)
-    }
-
-    async fn submit_next(&mut self) -> Result<Step, OutboxError> {
         let database = match &self.database {
             Some(database) => database.clone(),
             None => self.database.insert(self.table.check().await?).clone(),
         };
-        let Batch { rows, snapshot } = self.table.read(self.snapshot.as_deref()).await?;
+        let step = self.submit_next(&database).await?;
+        if Instant::now() >= self.upkeep_at {
+            self.upkeep_at = Instant::now() + OUTBOX_UPKEEP;
+            self.keep_up(&step, &database).await?;
+        }
+        Ok(step)
+    }
+
+    async fn submit_next(&mut self, database: &str) -> Result<Step, OutboxError> {
+        let Batch { rows, snapshot } = self.table.read(self.snapshot.as_deref(), self.submitter.rows_max()).await?;
         if rows.is_empty() {
             self.note_readable();
             // The end of a round: what was committed meanwhile is in the next.
@@ -157,7 +146,7 @@ impl Reader {
             return Err(OutboxError::Unmarked(row.id));
         }
         self.snapshot = snapshot;
-        let (marks, wait) = self.submit(&rows, &database).await;
+        let Submitted { marks, wait } = self.submitter.submit(&rows, database).await;
         // Marked after the broker's commit: a crash in between submits the rows again, under the same keys.
         let marked = self.table.mark(&marks).await?;
         self.unmarked = marks.iter().map(|mark| mark.id).filter(|id| !marked.contains(id)).collect();
@@ -170,91 +159,37 @@ impl Reader {
         Ok(wait.map_or(Step::Done, Step::Wait))
     }
 
-    /// Submits rows, in their order. Returns the marks of those that have an end, and the longest pause if others have
-    /// none.
-    async fn submit(&self, rows: &[Row], database: &str) -> (Vec<Mark>, Option<Duration>) {
-        let (colony, now) = (self.sink.colony(), self.clock.now());
-        let (mut marks, mut asked, mut specs) = (Vec::new(), Vec::new(), Vec::new());
-        for row in rows {
-            match row.spec(&self.allowed, database, colony, now) {
-                Ok(spec) => {
-                    asked.push(row.id);
-                    specs.push(spec);
-                }
-                Err(problem) => marks.push(self.refuse(row.id, &problem)),
-            }
+    /// Tries refused rows again, counts rows and deletes old ones.
+    async fn keep_up(&mut self, step: &Step, database: &str) -> Result<(), OutboxError> {
+        // One batch each time, so that many refused rows hold up no others; none while the broker accepts nothing.
+        if !matches!(step, Step::Wait(_)) {
+            let rows = self.table.read_refused(self.submitter.rows_max()).await?;
+            let Submitted { marks, .. } = self.submitter.submit(&rows, database).await;
+            self.table.mark(&marks).await?;
         }
-        sort_process_ids(&mut specs);
-        let answers = self.send(&specs).await;
-        let is_wait = |answer: &&Answer| !matches!(answer, Ok(_) | Err(SinkError::Unacceptable { .. }));
-        // One answer stands for all: a wait, if there is one.
-        if let Some(answer) = answers.iter().find(is_wait).or(answers.first()) {
-            self.contact.note(answer);
-        }
-        let mut wait = None;
-        for (id, answer) in asked.into_iter().zip(answers) {
-            match answer {
-                Ok(submitted) => {
-                    self.state.note_submitted(submitted.existed);
-                    let SubmitResult { process_id, existed, .. } = submitted;
-                    tracing::debug!(row = id, %process_id, existed, "submitted");
-                    marks.push(Mark { id, outcome: Ok(submitted.process_id) });
-                }
-                Err(error @ SinkError::Unacceptable { .. }) => marks.push(self.refuse(id, &error.to_string())),
-                Err(SinkError::Refused { .. }) => wait = Some(FORWARD_PAUSE_REFUSED_MAX),
-                Err(SinkError::Away(_) | SinkError::Unready { .. }) => wait = wait.or(Some(FORWARD_PAUSE_AWAY_MAX)),
-            }
-        }
-        (marks, wait)
-    }
-
-    async fn send(&self, specs: &[Spec]) -> Vec<Answer> {
-        if specs.is_empty() {
-            return Vec::new();
-        }
-        let answers = timeout(FORWARD_TIMEOUT, self.sink.submit_all(specs)).await;
-        answers.unwrap_or_else(|_| {
-            let late = SinkError::Away(format!("no answer within {} ms", FORWARD_TIMEOUT.as_millis()));
-            vec![Err(late); specs.len()]
-        })
-    }
-
-    fn refuse(&self, id: i64, problem: &str) -> Mark {
-        let mark = Mark::refused(id, problem);
-        if let Err(problem) = &mark.outcome
-            // One cause, whatever the rows say: whoever inserts them must not fill the log.
-            && let Some(held_back) = self.lines.pass("a refused row")
-        {
-            tracing::warn!(row = id, problem, held_back, "a row of the outbox was refused for good; {REPAIR}");
-        }
-        mark
-    }
-
-    /// Counts rows and deletes old ones, from time to time.
-    async fn keep_up(&mut self) -> Result<(), OutboxError> {
-        if Instant::now() < self.upkeep_at {
-            return Ok(());
-        }
-        self.upkeep_at = Instant::now() + OUTBOX_UPKEEP;
         let counts = self.table.count().await?;
         self.state.set_counts(&counts);
         self.report_refused(&counts);
-        let Some(retain) = self.retain else { return Ok(()) };
+        self.delete_old().await;
+        Ok(())
+    }
+
+    /// Deletes submitted rows after their time. A failure is no reason to stop: old rows hold up nobody.
+    async fn delete_old(&self) {
+        let Some(retain) = self.retain else { return };
         for _ in 0..OUTBOX_DELETE_ROUNDS_MAX {
             match self.table.delete_older(retain).await {
-                Ok(deleted) if deleted < OUTBOX_DELETE_ROWS_MAX.unsigned_abs() => break,
+                Ok(deleted) if deleted < OUTBOX_DELETE_ROWS_MAX.unsigned_abs() => return,
                 Ok(_) => {}
-                // Old rows hold up nobody.
                 Err(error) => {
                     let error = error.to_string();
                     if let Some(held_back) = self.lines.pass(&error) {
                         tracing::warn!(error, held_back, "submitted rows of the outbox are not deleted");
                     }
-                    break;
+                    return;
                 }
             }
         }
-        Ok(())
     }
 
     /// Keeps the notice for as long as there are refused rows, including those from before the start.
@@ -262,10 +197,14 @@ impl Reader {
         if counts.refused == 0 {
             return self.notices.resolve(OUTBOX_ROWS_REFUSED, "");
         }
-        let (refused, problem) = (counts.refused, counts.problem.as_deref().unwrap_or_default());
-        let noun = if refused == 1 { "row" } else { "rows" };
+        let RowCounts { refused, retrying, .. } = counts;
+        let problem = counts.problem.as_deref().unwrap_or_default();
+        let noun = if *refused == 1 { "row" } else { "rows" };
         if !self.notices.list().iter().any(|notice| notice.kind == OUTBOX_ROWS_REFUSED) {
-            let text = format!("{refused} {noun} of the outbox refused; the first: {problem}; {REPAIR}");
+            let text = format!(
+                "{refused} {noun} of the outbox refused, {retrying} of which tried again by themselves; the first: \
+                 {problem}; {REPAIR}"
+            );
             self.notices.raise(OUTBOX_ROWS_REFUSED, "", text);
         }
     }
@@ -287,11 +226,4 @@ impl Reader {
         }
         self.notices.raise(kind, "", error.to_string());
     }
-}
-
-/// Gives the specs their process ids in ascending order, so that lists show the rows of one millisecond in their order.
-fn sort_process_ids(specs: &mut [Spec]) {
-    let mut ids: Vec<Uuid> = specs.iter().map(|spec| spec.process_id).collect();
-    ids.sort_unstable();
-    specs.iter_mut().zip(ids).for_each(|(spec, id)| spec.process_id = id);
 }

@@ -20,6 +20,8 @@ pub struct OutboxReport {
     pub oldest_age_ms: Option<i64>,
     /// Rows that were refused, and that nobody has removed or repaired.
     pub refused: u64,
+    /// Rows among them that are tried again by themselves, because the reason may pass.
+    pub retrying: u64,
     /// Rows submitted since the start.
     pub submitted: u64,
     /// Rows among them whose process existed already.
@@ -44,7 +46,7 @@ impl OutboxState {
     pub(super) fn set_counts(&self, counts: &RowCounts) {
         let mut report = self.lock();
         (report.waiting, report.oldest_age_ms) = (counts.waiting, counts.waiting_age_ms);
-        report.refused = counts.refused;
+        (report.refused, report.retrying) = (counts.refused, counts.retrying);
     }
 
     /// Counts a row that became a process.

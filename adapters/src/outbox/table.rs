@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use apiary_database::{PostgresPool, PostgresPoolOptions, query, read_url_encrypted, sql};
-use secrecy::ExposeSecret as _;
+use apiary_database::{PostgresPool, PostgresPoolOptions, query, sql};
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnectOptions, PgRow};
 
@@ -13,8 +12,8 @@ use super::error::OutboxError;
 use super::job::{Mark, Row};
 use crate::StartError;
 use crate::limits::{
-    OUTBOX_ANSWER_TIMEOUT, OUTBOX_ARGS_BYTES_MAX, OUTBOX_BATCH_BYTES_MAX, OUTBOX_BATCH_ROWS_MAX,
-    OUTBOX_CONNECT_TIMEOUT, OUTBOX_COUNT_MAX, OUTBOX_DELETE_ROWS_MAX, OUTBOX_TEXT_CHARS_MAX, REFUSAL_CHARS_MAX,
+    OUTBOX_ANSWER_TIMEOUT, OUTBOX_ARGS_BYTES_MAX, OUTBOX_BATCH_BYTES_MAX, OUTBOX_CONNECT_TIMEOUT, OUTBOX_COUNT_MAX,
+    OUTBOX_DELETE_ROWS_MAX, OUTBOX_TEXT_CHARS_MAX, REFUSAL_CHARS_MAX, SET_ASIDE_RETRY_MAX, SET_ASIDE_RETRY_MIN,
 };
 
 /// Name of the sessions, as the user's database shows them.
@@ -39,6 +38,8 @@ pub(super) struct RowCounts {
     pub(super) waiting: u64,
     pub(super) waiting_age_ms: Option<i64>,
     pub(super) refused: u64,
+    /// Refused rows that are tried again by themselves.
+    pub(super) retrying: u64,
     /// Problem of the first refused row.
     pub(super) problem: Option<String>,
 }
@@ -46,10 +47,7 @@ pub(super) struct RowCounts {
 impl OutboxTable {
     /// Creates a table that connects at its first use.
     pub(super) fn new(config: &OutboxConfig) -> Result<Self, StartError> {
-        config.check()?;
-        let server = read_url_encrypted(config.database_url.expose_secret())
-            .map_err(|error| StartError::setting("webhook.outbox_database_url", error.to_string()))?;
-        let server = server.application_name(SESSION_NAME);
+        let server = config.server()?.application_name(SESSION_NAME);
         let options = PostgresPoolOptions {
             connections_max: 1,
             acquire_time_max: OUTBOX_CONNECT_TIMEOUT,
@@ -86,18 +84,29 @@ impl OutboxTable {
         Ok(row.try_get("id")?)
     }
 
-    /// Reads the next rows of the round with this snapshot, or of a new round.
-    pub(super) async fn read(&self, snapshot: Option<&str>) -> Result<Batch, OutboxError> {
+    /// Reads the next rows of the round with this snapshot, or of a new round; at most so many.
+    pub(super) async fn read(&self, snapshot: Option<&str>, rows_max: usize) -> Result<Batch, OutboxError> {
         let read = query(sql!("read.sql"))
             .bind(snapshot)
-            .bind(OUTBOX_BATCH_ROWS_MAX)
-            .bind(i32::try_from(OUTBOX_ARGS_BYTES_MAX).unwrap_or(i32::MAX))
+            .bind(i64::try_from(rows_max).unwrap_or(i64::MAX))
+            .bind(args_bytes_max())
             .bind(OUTBOX_BATCH_BYTES_MAX)
             .bind(OUTBOX_TEXT_CHARS_MAX);
         let found = self.pool.session().await?.rows(read).await?;
         let own = found.first().map(|row| row.try_get("snapshot")).transpose()?;
         let rows = found.iter().map(row).collect::<Result<_, _>>()?;
         Ok(Batch { rows, snapshot: snapshot.map(str::to_owned).or(own) })
+    }
+
+    /// Reads refused rows that are to be tried again now; at most so many.
+    pub(super) async fn read_refused(&self, rows_max: usize) -> Result<Vec<Row>, OutboxError> {
+        let read = query(sql!("read_refused.sql"))
+            .bind(i64::try_from(rows_max).unwrap_or(i64::MAX))
+            .bind(args_bytes_max())
+            .bind(OUTBOX_BATCH_BYTES_MAX)
+            .bind(OUTBOX_TEXT_CHARS_MAX);
+        let found = self.pool.session().await?.rows(read).await?;
+        Ok(found.iter().map(row).collect::<Result<_, _>>()?)
     }
 
     /// Marks rows; returns the ids of those that were marked.
@@ -108,8 +117,15 @@ impl OutboxTable {
         let ids: Vec<i64> = marks.iter().map(|mark| mark.id).collect();
         let processes: Vec<Option<String>> =
             marks.iter().map(|mark| mark.outcome.as_ref().ok().map(ToString::to_string)).collect();
-        let problems: Vec<Option<String>> = marks.iter().map(|mark| mark.outcome.clone().err()).collect();
+        let problem = |mark: &Mark| mark.outcome.clone().err();
+        let problems: Vec<Option<String>> =
+            marks.iter().map(|mark| problem(mark).map(|problem| problem.text)).collect();
+        let may_pass: Vec<bool> =
+            marks.iter().map(|mark| problem(mark).is_some_and(|problem| problem.may_pass)).collect();
+        let [shortest, longest] = [SET_ASIDE_RETRY_MIN, SET_ASIDE_RETRY_MAX]
+            .map(|pause| i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
         let mark = query(sql!("mark.sql")).bind(ids).bind(processes).bind(problems);
+        let mark = mark.bind(may_pass).bind(shortest).bind(longest);
         let marked = self.pool.session().await?.changes(mark).await?;
         Ok(marked.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>()?)
     }
@@ -124,6 +140,7 @@ impl OutboxTable {
             waiting: number("waiting")?,
             waiting_age_ms: row.try_get("waiting_age_ms")?,
             refused: number("refused")?,
+            retrying: number("retrying")?,
             problem: row.try_get("problem")?,
         })
     }
@@ -139,6 +156,11 @@ impl OutboxTable {
     pub(super) async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Returns the bound on a row's arguments, as Postgres counts it.
+fn args_bytes_max() -> i32 {
+    i32::try_from(OUTBOX_ARGS_BYTES_MAX).unwrap_or(i32::MAX)
 }
 
 fn row(row: &PgRow) -> Result<Row, sqlx::Error> {

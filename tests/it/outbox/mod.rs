@@ -4,6 +4,7 @@ mod attacks;
 mod kill;
 mod order;
 mod outages;
+mod retries;
 mod rows;
 mod scene;
 mod unusable;

@@ -8,12 +8,12 @@ use crate::output::print_line;
 const EXAMPLES: &str = "\
 Examples:
   apiary webhook outbox-sql | psql \"$DATABASE_URL\" -v ON_ERROR_STOP=1 -1
-  apiary webhook outbox-sql > supabase/migrations/20261201000000_outbox.sql";
+  apiary webhook outbox-sql > supabase/migrations/$(date -u +%Y%m%d%H%M%S)_outbox.sql";
 
 /// Print the SQL that makes an outbox in a database of yours
 ///
 /// It makes the table `apiary.outbox` and the function `apiary.enqueue`, by which jobs are committed together with rows
-/// of your own. Running it again does no harm.
+/// of your own. Running it again does no harm, and brings the table of an earlier version up to date.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {}

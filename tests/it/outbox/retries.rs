@@ -1,0 +1,119 @@
+//! Rows that are refused for a reason that passes.
+
+use apiary_adapters::OutboxConfig;
+use apiary_adapters::outbox::OUTBOX_SQL;
+use apiary_executor_sdk::v1;
+use apiary_identity::{Envelope, Role};
+use apiary_tests::eventually_within;
+use sqlx::{Connection as _, PgConnection};
+use uuid::Uuid;
+
+use super::scene::{PATIENCE, Scene, allowed, run};
+
+/// The table as the first version made it.
+const FIRST_VERSION: &str = include_str!("../../../deploy/outbox/20261201000000_outbox.sql");
+/// The moment of the next try of every refused row has come.
+const NOW: &str = "update apiary.outbox set retry_at = now() where retry_at is not null";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_goes_by_itself_once_its_grant_is_there_or_its_executor_takes_it() {
+    let scene = Scene::new().await;
+    let bee = scene.colony.executor("bee", "t").await;
+    let announce = async |schema: &str| {
+        let function = v1::AnnouncedFunction { name: "typed".into(), args_schema: schema.into(), ..Default::default() };
+        let request =
+            v1::RegisterExecutorRequest { name: "bee".into(), functions: vec![function], ..Default::default() };
+        bee.register_executor(v1::RegisterExecutorRequest { executor_type: "t".into(), ..request }).await.unwrap();
+    };
+    announce(r#"{"type": "string"}"#).await;
+    let _adapter = scene.adapter_with(OutboxConfig { functions: allowed(&["t/*", "u/*"]), ..scene.config() }).await;
+    let insert = "insert into apiary.outbox (function, executor_type) values \
+                  ('typed', 't'), ('granted', 'u'), ('unlisted', 'v'), ('free', 't')";
+    scene.database.execute(insert).await;
+    scene.wait_for_submitted(1).await;
+    eventually_within(PATIENCE, "three are refused", async || {
+        (scene.count("problem is not null").await == 3).then_some(())
+    })
+    .await;
+    let later = "retry_at between now() and now() + interval '61 seconds'";
+    assert_eq!(
+        scene.count(&format!("problem like '%ARGS_REFUSED%' and {later}")).await,
+        1,
+        "{:?}",
+        scene.problems().await
+    );
+    assert_eq!(scene.count(&format!("problem like '%NOT_PERMITTED%' and {later}")).await, 1);
+    assert_eq!(scene.count("executor_type = 'v' and retry_at is null and refused_at is not null").await, 1);
+
+    announce(r#"{"type": "object"}"#).await;
+    let grant = scene.colony.grant_document(&scene.colony.key_of("adapter"), "more", Role::User, &["*"], &["u"], &[]);
+    let owner = scene.colony.client(&scene.colony.key);
+    owner.add_grant(&Envelope::seal(&scene.colony.key, &grant).unwrap()).await.unwrap();
+    scene.database.execute(NOW).await;
+    scene.wait_for_submitted(3).await;
+    assert_eq!(scene.count("problem is null and retry_at is null and refused_at is null").await, 3);
+    assert_eq!(scene.count("executor_type = 'v' and problem is not null").await, 1, "no retry can help it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_stays_refused_waits_longer_each_time_and_keeps_its_reason() {
+    let scene = Scene::new().await;
+    let adapter = scene.adapter_with(OutboxConfig { functions: allowed(&["u/*"]), ..scene.config() }).await;
+    scene.enqueue(&["f"]).await;
+    for (refused_for, pause) in [("0", "1 minute"), ("10 minutes", "10 minutes"), ("9 days", "1 hour")] {
+        let refused = format!(
+            "problem like '%no grant of this adapter%' and retry_at > now() + interval '{pause}' - interval '30 seconds'"
+        );
+        eventually_within(PATIENCE, pause, async || (scene.count(&refused).await == 1).then_some(())).await;
+        assert_eq!(
+            scene.count(&format!("retry_at < now() + interval '{pause}' + interval '1 second'")).await,
+            1,
+            "{pause}"
+        );
+        assert_eq!(scene.count(&format!("refused_at <= now() - interval '{refused_for}'")).await, 1, "{pause}");
+        let next = if pause == "1 minute" { "10 minutes" } else { "9 days" };
+        let past = format!("update apiary.outbox set refused_at = now() - interval '{next}', retry_at = now()");
+        scene.database.execute(&past).await;
+    }
+    eventually_within(PATIENCE, "health counts it", async || {
+        let report = adapter.report();
+        (report.refused == 1 && report.retrying == 1 && report.waiting == 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outbox_of_the_first_version_is_brought_up_to_date_with_its_rows_and_rights() {
+    let scene = Scene::without_table().await;
+    scene.database.execute(FIRST_VERSION).await;
+    let mut owner = scene.connect().await;
+    let role = format!("outbox_{}", Uuid::new_v4().simple());
+    run(
+        &mut owner,
+        &format!(
+            "create role {role} login password 'first';
+             grant usage on schema apiary to {role};
+             grant select, delete, update (submitted_at, process_id, problem) on apiary.outbox to {role};
+             grant select on apiary.outbox_database to {role};
+             insert into apiary.outbox (function, problem) values ('waits', null), ('refused', 'as an adapter of before did');
+             insert into apiary.outbox (function, submitted_at, process_id) values ('done', now(), gen_random_uuid())"
+        ),
+    )
+    .await;
+    let mut url = reqwest::Url::parse(&scene.database.url()).unwrap();
+    url.set_username(&role).unwrap();
+    url.set_password(Some("first")).unwrap();
+    let adapter = scene.adapter_with(OutboxConfig { database_url: url.as_str().into(), ..scene.config() }).await;
+    let words = adapter.notice("OUTBOX_UNUSABLE").await;
+    assert!(words.contains("one of another version") && words.contains("apiary webhook outbox-sql"), "{words}");
+    for _ in 0..2 {
+        scene.database.execute(OUTBOX_SQL).await;
+    }
+    scene.wait_for_submitted(3).await;
+    adapter.wait_until_well().await;
+    assert_eq!(scene.functions().await, ["waits", "refused"]);
+    adapter.webhook.stop().await;
+    // Ends the sessions of the role, which belongs to the whole server.
+    PgConnection::connect(url.as_str()).await.unwrap().close().await.unwrap();
+    run(&mut owner, &format!("drop owned by {role}; drop role {role}")).await;
+}
