@@ -1,5 +1,6 @@
 //! Checks the broker: whether it answers, its clock, and the rights of this key.
 
+use apiary_adapters::OutboxConfig;
 use apiary_executor_sdk::v1::{GetHealthResponse, HealthFinding};
 use apiary_executor_sdk::{Client, ClientError, Reason};
 use apiary_identity::{Grant, KeyPair};
@@ -145,17 +146,21 @@ async fn grants(client: &Client, ends_told: &[String], settings: &Settings) -> V
     findings
 }
 
-/// Names the routes of the configured sources that no grant in the colony covers.
+/// Names the routes of the configured sources, and the functions of the outbox, that no grant in the colony covers.
 fn of_routes(client: &Client, grants: &[list::ListOutput], settings: &Settings) -> Option<Finding> {
     let receivers = match webhook::receivers(settings) {
         Ok(receivers) => receivers,
         Err(error) => return Some(Finding::of_error("grants", &error)),
     };
-    let missing = webhook::uncovered(&receivers, grants, client.clock().now());
+    let outbox = match OutboxConfig::read(settings) {
+        Ok(outbox) => outbox,
+        Err(error) => return Some(Finding::of_error("grants", &error.into())),
+    };
+    let missing = webhook::uncovered(&receivers, outbox.as_ref(), grants, client.clock().now());
     (!missing.is_empty()).then(|| {
         Finding::bad(
             "grants",
-            format!("no grant covers these routes of webhooks: {}", missing.into_iter().collect::<Vec<_>>().join(", ")),
+            format!("no grant covers these routes of webhooks and functions of the outbox: {}", missing.join(", ")),
             "`apiary grant add` for the adapter's key, with the executor type and function",
         )
     })

@@ -1,11 +1,12 @@
-//! Routes that no grant covers: the broker would reject their events.
+//! Routes, and functions of the outbox, that no grant covers: the broker would reject their events and rows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::fmt;
 use std::future::pending;
 use std::time::Duration;
 
-use apiary_adapters::{ROUTE_NOT_GRANTED, Receiver, Route};
+use apiary_adapters::{OutboxConfig, ROUTE_NOT_GRANTED, Receiver, WebhookConfig};
 use apiary_daemon::Notices;
 use apiary_executor_sdk::{Client, Reason};
 use apiary_identity::Role;
@@ -17,36 +18,95 @@ use crate::commands::grant::list::ListOutput;
 
 /// Pause between two rounds of questions.
 const PAUSE: Duration = Duration::from_secs(10);
-const REMEDY: &str = "its events are set aside; `apiary grant add` with the executor type and function";
+const REMEDY: &str = "`apiary grant add` with the executor type and function";
+/// Characters of a name that nobody grants by itself.
+const UNKNOWN_CHARS: usize = 8;
 
-/// Returns the targets of these receivers that no user's grant in the colony covers, each once.
-pub(crate) fn uncovered(receivers: &[Receiver], grants: &[ListOutput], now: Timestamp) -> BTreeSet<String> {
+/// What an adapter may ask for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Target {
+    executor_type: String,
+    /// A function; of an outbox, also all that begin with the text before `*`.
+    function: String,
+    is_of_outbox: bool,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.executor_type, self.function)
+    }
+}
+
+impl Target {
+    /// Returns the function by which a broker can be asked: of all functions with a prefix, one that no grant names.
+    fn example(&self) -> String {
+        let unknown: String = Uuid::new_v4().simple().to_string().chars().take(UNKNOWN_CHARS).collect();
+        self.function.strip_suffix('*').map_or_else(|| self.function.clone(), |prefix| format!("{prefix}{unknown}"))
+    }
+
+    /// Returns the text of the notice.
+    fn notice(&self) -> String {
+        match self.is_of_outbox {
+            false => format!("no grant of this adapter covers the route to {self}: its events are set aside; {REMEDY}"),
+            true => format!(
+                "no grant of this adapter covers {self} of `webhook.outbox_functions`: rows that ask for it are refused; \
+                 {REMEDY}, or a shorter list"
+            ),
+        }
+    }
+}
+
+/// Lists the targets of routes and outbox, each once.
+fn targets(receivers: &[Receiver], outbox: Option<&OutboxConfig>) -> BTreeSet<Target> {
+    let target = |executor_type: &str, function: &str, is_of_outbox| Target {
+        executor_type: executor_type.to_owned(),
+        function: function.to_owned(),
+        is_of_outbox,
+    };
+    let routes = receivers.iter().flat_map(|receiver| receiver.routes.routes());
+    let mut targets: BTreeSet<Target> =
+        routes.map(|route| target(&route.executor_type, &route.function, false)).collect();
+    for (executor_type, function) in outbox.iter().flat_map(|outbox| outbox.functions.entries()) {
+        // Told once, as a route.
+        if !targets.contains(&target(executor_type, function, false)) {
+            targets.insert(target(executor_type, function, true));
+        }
+    }
+    targets
+}
+
+/// Returns the targets of these receivers and this outbox that no user's grant in the colony covers.
+pub(crate) fn uncovered(
+    receivers: &[Receiver],
+    outbox: Option<&OutboxConfig>,
+    grants: &[ListOutput],
+    now: Timestamp,
+) -> Vec<String> {
     let in_force = grants
         .iter()
         .filter(|known| known.grant.role == Role::User && known.revoked_from.is_none() && known.grant.is_valid_at(now));
     let in_force: Vec<_> = in_force.map(|known| &known.grant.scopes).collect();
-    let routes = receivers.iter().flat_map(|receiver| receiver.routes.routes());
-    let missing = routes.filter(|route| !in_force.iter().any(|one| one.cover(&route.executor_type, &route.function)));
-    missing.map(ToString::to_string).collect()
+    let is_covered = |target: &Target| in_force.iter().any(|one| one.cover(&target.executor_type, &target.example()));
+    let missing = targets(receivers, outbox).into_iter().filter(|target| !is_covered(target));
+    missing.map(|target| target.to_string()).collect()
 }
 
-/// Keeps a notice for each route that no grant of the adapter's key covers, also while the broker is away at first. Goes on
-/// looking only while there is one, so that the notice ends with the repair.
-pub(super) async fn watch(client: &Client, receivers: &[Receiver], notices: &Notices) -> Infallible {
-    let routes: BTreeMap<String, &Route> =
-        receivers.iter().flat_map(|one| one.routes.routes()).map(|route| (route.to_string(), route)).collect();
-    let mut open: Vec<(String, &Route)> = routes.into_iter().collect();
+/// Keeps a notice for each route, and each function of the outbox, that no grant of the adapter's key covers, also while the
+/// broker is away at first. Goes on looking only while there is one, so that the notice ends with the repair.
+pub(super) async fn watch(client: &Client, config: &WebhookConfig, notices: &Notices) -> Infallible {
+    let mut open = targets(&config.receivers, config.outbox.as_ref());
     while !open.is_empty() {
-        let mut left = Vec::new();
-        for (target, route) in open {
-            match is_covered(client, route).await {
-                Some(true) => notices.resolve(ROUTE_NOT_GRANTED, &target),
+        let mut left = BTreeSet::new();
+        for target in open {
+            match is_covered(client, &target).await {
+                Some(true) => notices.resolve(ROUTE_NOT_GRANTED, &target.to_string()),
                 Some(false) => {
-                    let text = format!("no grant of this adapter covers the route to {target}: {REMEDY}");
-                    notices.raise(ROUTE_NOT_GRANTED, target.as_str(), text);
-                    left.push((target, route));
+                    notices.raise(ROUTE_NOT_GRANTED, target.to_string(), target.notice());
+                    left.insert(target);
                 }
-                None => left.push((target, route)),
+                None => {
+                    left.insert(target);
+                }
             }
         }
         open = left;
@@ -55,10 +115,10 @@ pub(super) async fn watch(client: &Client, receivers: &[Receiver], notices: &Not
     pending().await
 }
 
-/// Asks the broker whether it would take work for this route; `None` without a clear answer. Asks with a process whose parent
+/// Asks the broker whether it would take work for this target; `None` without a clear answer. Asks with a process whose parent
 /// does not exist: the broker looks at the grant first, and never stores such a process.
-async fn is_covered(client: &Client, route: &Route) -> Option<bool> {
-    let mut spec = client.spec(&route.executor_type, &route.function);
+async fn is_covered(client: &Client, target: &Target) -> Option<bool> {
+    let mut spec = client.spec(&target.executor_type, &target.example());
     spec.parents = [Uuid::new_v4()].into();
     match client.submit(&spec).await {
         Err(error) if error.is(&Reason::NotPermitted) => Some(false),
@@ -77,6 +137,7 @@ async fn is_covered(client: &Client, route: &Route) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use apiary_adapters::outbox::AllowedFunctions;
     use apiary_adapters::sources::stripe::StripeConfig;
     use apiary_identity::{Grant, KeyPair, Scopes};
     use jiff::SignedDuration;
@@ -104,10 +165,9 @@ mod tests {
             },
             revoked_from: None,
         };
-        let receiver = StripeConfig::new(vec!["whsec_1".into()]).receiver(&["charge.refunded = refunds/note"]).unwrap();
+        let receiver = StripeConfig::new(Vec::new()).receiver(&["charge.refunded = refunds/note"]).unwrap();
         let receivers = [receiver];
-        let missing =
-            |grants: &[ListOutput]| uncovered(&receivers, grants, now).into_iter().collect::<Vec<_>>().join(" ");
+        let missing = |grants: &[ListOutput]| uncovered(&receivers, None, grants, now).join(" ");
         let finance = || grant(Role::User, "stripe.*", "finance");
         assert_eq!(missing(&[]), "finance/stripe.event refunds/note");
         assert_eq!(missing(&[finance()]), "refunds/note");
@@ -117,6 +177,24 @@ mod tests {
         revoked.revoked_from = Some(now);
         assert_eq!(missing(&[revoked]), "finance/stripe.event refunds/note");
         let later = now + SignedDuration::from_hours(2);
-        assert_eq!(uncovered(&receivers, &[grant(Role::User, "*", "*")], later).len(), 2, "over");
+        assert_eq!(uncovered(&receivers, None, &[grant(Role::User, "*", "*")], later).len(), 2, "over");
+        let functions = ["refunds/note", "mailer/mail.*"].map(str::to_owned);
+        let outbox = OutboxConfig {
+            database_url: "postgres://localhost/shop".into(),
+            functions: AllowedFunctions::read(&functions).unwrap(),
+            retain: None,
+            has_transaction_pooler: false,
+        };
+        for (functions, missing) in [
+            ("mail.*", ""),
+            ("m*", ""),
+            ("mail.send*", "mailer/mail.*"),
+            ("mail.send", "mailer/mail.*"),
+            ("mail.", "mailer/mail.*"),
+        ] {
+            let grants = [grant(Role::User, functions, "mailer"), finance(), grant(Role::User, "note", "refunds")];
+            assert_eq!(uncovered(&receivers, Some(&outbox), &grants, now).join(" "), missing, "{functions}");
+        }
+        assert_eq!(uncovered(&[], Some(&outbox), &[], now), ["mailer/mail.*", "refunds/note"]);
     }
 }

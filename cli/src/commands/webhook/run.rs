@@ -97,7 +97,7 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
         let ended = tokio::select! {
             ended = daemon::until(&shutdown, supervisor.failed()) => ended,
             never = hangups.heed(context, || false) => match never {},
-            never = coverage::watch(&client, &config.receivers, &notices) => match never {},
+            never = coverage::watch(&client, &config, &notices) => match never {},
         };
         webhook.stop().await;
         ended
