@@ -7,11 +7,11 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use apiary_executor_sdk::{Client, ClientConfig};
 use apiary_identity::{Clock as _, Envelope, Grant, GrantRight, KeyPair, Role, Scopes, SystemClock, write_key_file};
-use apiary_tests::{Backend, apiary_binary, eventually};
+use apiary_tests::{Backend, Port, apiary_binary, eventually};
 use jiff::SignedDuration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
+use tokio::net::{TcpStream, UnixStream};
 use uuid::Uuid;
 
 use crate::meter::Meter;
@@ -113,6 +113,27 @@ impl Deployment {
             ("APIARY_KEY_FILE", &key_file.display().to_string()),
         ];
         Process::start(&["bee", ECHO], &variables, self.folder.path())
+    }
+
+    /// Starts a webhook adapter for Stripe with this signing secret, and waits until it listens.
+    pub(crate) async fn start_webhook(&self, secret: &str) -> anyhow::Result<(Process, Port)> {
+        let (key, key_file) = (KeyPair::generate(), self.folder.path().join("webhook.pem"));
+        let grant = grant(&self.colony, &key, Role::User, "webhook")?;
+        self.client(0, &key)?.add_grant(&Envelope::seal(&self.colony, &grant)?).await?;
+        write_key_file(&key_file, &key, None)?;
+        let (broker, port) = (self.address(0)?, Port::take());
+        let listen = port.address();
+        let variables = [
+            ("APIARY_BROKER_ADDRESS", broker.as_str()),
+            ("APIARY_COLONY", &self.colony.id().to_string()),
+            ("APIARY_KEY_FILE", &key_file.display().to_string()),
+            ("APIARY_WEBHOOK_LISTEN", &listen.to_string()),
+            ("APIARY_WEBHOOK_SPOOL", &self.folder.path().join("spool").display().to_string()),
+            ("STRIPE_WEBHOOK_SECRET", secret),
+        ];
+        let process = Process::start(&["webhook"], &variables, self.folder.path())?;
+        eventually("the webhook adapter listens", async || TcpStream::connect(listen).await.ok()).await;
+        Ok((process, port))
     }
 
     /// Returns the database.

@@ -114,3 +114,7 @@ pub(crate) const READ_P99_US: Goal = Goal::at_most(50_000.0, 20_000.0);
 pub(crate) const BROKER_KIB: Goal = Goal::at_most(97_656.0, 97_656.0);
 /// M, a bee's memory in KiB: 30 MB.
 pub(crate) const BEE_KIB: Goal = Goal::at_most(29_297.0, 29_297.0);
+/// A, events acknowledged: of Express with an insert.
+pub(crate) const ACKNOWLEDGED: Goal = Goal::at_least_of_reference(1.5, 1.5);
+/// A, the memory of the webhook adapter, in KiB: 30 MB.
+pub(crate) const WEBHOOK_KIB: Goal = Goal::at_most(29_297.0, 29_297.0);

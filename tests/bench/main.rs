@@ -28,6 +28,7 @@ mod singles;
 mod span;
 mod throughput;
 mod waits;
+mod webhooks;
 
 use std::io::Write as _;
 use std::panic::AssertUnwindSafe;
@@ -94,6 +95,7 @@ async fn measure(letter: Letter, sheet: &Sheet, many: usize) -> anyhow::Result<(
         Letter::R => reads::measure(sheet, many).await,
         Letter::M => memory::measure(sheet).await,
         Letter::W => waits::measure(sheet).await,
+        Letter::A => webhooks::measure(sheet).await,
     }
 }
 

@@ -4,11 +4,19 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
+use crate::node::Package;
 use crate::postgres::Cluster;
 use crate::{children, workspace};
 
 /// Counts statements, for the figures that need their number.
 const COUNT_STATEMENTS: &str = "shared_preload_libraries=pg_stat_statements";
+/// Express, and what a handler with it needs, for the letter that is measured beside it.
+const EXPRESS: Package =
+    Package { folder: "express", name: "express", version: "5.3.0", peers: &["pg@8.23.1", "stripe@23.1.0"] };
+/// That letter.
+const EXPRESS_LETTER: &str = "A";
+/// Environment variable with the folder of Express.
+const EXPRESS_FOLDER: &str = "APIARY_BENCH_EXPRESS";
 /// Environment variable with another `apiary` binary to measure.
 const OTHER_BINARY: &str = "APIARY_TEST_BINARY";
 
@@ -48,6 +56,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     for (option, is_set) in [("--full", arguments.full), ("--json", arguments.json)] {
         if is_set {
             command.arg(option);
+        }
+    }
+    let letters = arguments.only.as_deref().unwrap_or(EXPRESS_LETTER);
+    if letters.split(',').any(|letter| letter.trim().eq_ignore_ascii_case(EXPRESS_LETTER)) {
+        match EXPRESS.installed() {
+            Ok(folder) => drop(command.env(EXPRESS_FOLDER, folder)),
+            Err(error) => eprintln!("the letter {EXPRESS_LETTER} will fail: {error:#}"),
         }
     }
     command.env_remove("APIARY_TEST_POSTGRES_URL");
