@@ -75,7 +75,7 @@ impl Submitter {
             }
         }
         sort_process_ids(&mut specs);
-        let answers = self.send(&specs).await;
+        let Some(answers) = self.send(&specs).await else { return self.note_late(&asked, done).await };
         // One answer stands for all: a wait, if there is one.
         let is_wait = |answer: &&Answer| answer.as_ref().is_err_and(|error| error.pause_max().is_some());
         if let Some(answer) = answers.iter().find(is_wait).or(answers.first()) {
@@ -98,27 +98,36 @@ impl Submitter {
         done
     }
 
-    async fn send(&mut self, specs: &[Spec]) -> Vec<Answer> {
+    /// Sends specs to the broker; `None` without an answer in time.
+    async fn send(&mut self, specs: &[Spec]) -> Option<Vec<Answer>> {
         if specs.is_empty() {
-            return Vec::new();
+            return Some(Vec::new());
         }
         let begin = Instant::now();
-        if let Ok(answers) = timeout(FORWARD_TIMEOUT, self.sink.submit_all(specs)).await {
-            if !answers.iter().any(|answer| matches!(answer, Err(SinkError::Away(_)))) {
-                self.size.note_answer(begin.elapsed());
-            }
-            return answers;
+        let answers = timeout(FORWARD_TIMEOUT, self.sink.submit_all(specs)).await.ok()?;
+        if !answers.iter().any(|answer| matches!(answer, Err(SinkError::Away(_)))) {
+            self.size.note_answer(begin.elapsed());
         }
-        self.size.note_late(specs.len());
-        // A single row that is too long for the connection would hold up all others: it makes way, if the broker is there.
-        let late = match specs.len() {
-            1 if timeout(READY_TIMEOUT, self.sink.is_ready()).await == Ok(true) => {
-                let message = format!("no answer within {} ms, and the broker is ready", FORWARD_TIMEOUT.as_millis());
-                SinkError::Unacceptable { reason: "DEADLINE_EXCEEDED".to_owned(), message }
-            }
-            _ => SinkError::late(FORWARD_TIMEOUT),
-        };
-        vec![Err(late); specs.len()]
+        Some(answers)
+    }
+
+    /// Makes the next batch smaller. A single row that is too long for the connection would hold up all others: it makes
+    /// way, if the broker is there.
+    async fn note_late(&mut self, asked: &[i64], mut done: Submitted) -> Submitted {
+        self.size.note_late(asked.len());
+        if let [id] = asked
+            && timeout(READY_TIMEOUT, self.sink.is_ready()).await == Ok(true)
+        {
+            let after_ms = FORWARD_TIMEOUT.as_millis();
+            let problem =
+                format!("no answer within {after_ms} ms, although the broker is ready: the connection is slow");
+            done.marks.push(self.refuse(*id, &problem, true));
+            return done;
+        }
+        let late = SinkError::late(FORWARD_TIMEOUT);
+        done.wait = late.pause_max();
+        self.contact.note(&Err(late));
+        done
     }
 
     fn refuse(&self, id: i64, problem: &str, may_pass: bool) -> Mark {

@@ -59,25 +59,28 @@ async fn a_row_goes_by_itself_once_its_grant_is_there_or_its_executor_takes_it()
 async fn a_row_that_stays_refused_waits_longer_each_time_and_keeps_its_reason() {
     let scene = Scene::new().await;
     let adapter = scene.adapter_with(OutboxConfig { functions: allowed(&["u/*"]), ..scene.config() }).await;
-    scene.enqueue(&["f"]).await;
-    for (refused_for, pause) in [("0", "1 minute"), ("10 minutes", "10 minutes"), ("9 days", "1 hour")] {
-        let refused = format!(
-            "problem like '%no grant of this adapter%' and retry_at > now() + interval '{pause}' - interval '30 seconds'"
-        );
-        eventually_within(PATIENCE, pause, async || (scene.count(&refused).await == 1).then_some(())).await;
-        assert_eq!(
-            scene.count(&format!("retry_at < now() + interval '{pause}' + interval '1 second'")).await,
-            1,
-            "{pause}"
-        );
-        assert_eq!(scene.count(&format!("refused_at <= now() - interval '{refused_for}'")).await, 1, "{pause}");
-        let next = if pause == "1 minute" { "10 minutes" } else { "9 days" };
-        let past = format!("update apiary.outbox set refused_at = now() - interval '{next}', retry_at = now()");
-        scene.database.execute(&past).await;
+    scene.enqueue(&["soon", "later", "hourly"]).await;
+    let is_refused = "problem like '%no grant of this adapter%' and retry_at > now() + interval '30 seconds'";
+    let all_refused = async || (scene.count(is_refused).await == 3).then_some(());
+    eventually_within(PATIENCE, "they are refused", all_refused).await;
+    assert_eq!(scene.count("retry_at < now() + interval '61 seconds'").await, 3);
+    scene
+        .database
+        .execute(
+            "update apiary.outbox set retry_at = now(), refused_at = now() - case function
+                 when 'soon' then interval '0' when 'later' then interval '10 minutes' else interval '9 days' end",
+        )
+        .await;
+    eventually_within(PATIENCE, "they are refused again", all_refused).await;
+    for (function, least, most) in [("soon", 30, 80), ("later", 570, 680), ("hourly", 3500, 3600)] {
+        let pause =
+            format!("retry_at between now() + interval '{least} seconds' and now() + interval '{most} seconds'");
+        assert_eq!(scene.count(&format!("function = '{function}' and {pause}")).await, 1, "{function}");
     }
-    eventually_within(PATIENCE, "health counts it", async || {
+    assert_eq!(scene.count("refused_at < now() - interval '10 minutes'").await, 2, "the first time counts");
+    eventually_within(PATIENCE, "health counts them", async || {
         let report = adapter.report();
-        (report.refused == 1 && report.retrying == 1 && report.waiting == 0).then_some(())
+        (report.refused == 3 && report.retrying == 3 && report.waiting == 0).then_some(())
     })
     .await;
 }
