@@ -117,6 +117,22 @@ fn only_the_right_token_is_good() {
 }
 
 #[test]
+fn a_field_that_stands_there_twice_gets_past_no_schema() {
+    let endpoint = endpoint(Some(catalogue()));
+    for body in [
+        r#"{"type":"order.paid","data":{"total":-1},"data":{"total":1}}"#,
+        r#"{"type":"ping","type":"order.paid","data":{"total":1}}"#,
+        r#"{"type":"ping","id":"a","id":"b","data":1}"#,
+        r#"["ping","a",1]"#,
+        r#"[["ping","a",1]]"#,
+    ] {
+        let found = faults(post(&endpoint, body));
+        assert!(found[0].1.contains("is not an object"), "{body}: {found:?}");
+    }
+    assert!(post(&endpoint, r#"{"type":"ping","data":null,"actor":1,"actor":2}"#).is_ok(), "that is the bee's");
+}
+
+#[test]
 fn a_short_token_and_a_bad_schema_are_named() {
     let short = EventLogEndpoint { tokens: vec!["0123456789".into()], catalogue: None };
     let told = short.check().unwrap_err().to_string();
