@@ -92,6 +92,10 @@ impl Definition {
         let header = options.header("header")?.ok_or("has no `header`: name the header of the signature")?;
         let time = options.time()?;
         let signed = options.signed(time.is_some())?;
+        let prefix = options.get("prefix").unwrap_or_default();
+        if prefix.len() > TEXT_CHARS_MAX {
+            return Err(format!("has a `prefix` of more than {TEXT_CHARS_MAX} characters"));
+        }
         if signed.contains(&Part::Id) && !matches!(id, Place::Header(_)) {
             return Err("signs `{id}`, which stands in no header: write `id=header:NAME`".to_owned());
         }
@@ -100,7 +104,7 @@ impl Definition {
             header,
             algorithm: options.word("algorithm", &[("sha256", Algorithm::Sha256), ("sha512", Algorithm::Sha512)])?,
             encoding: options.word("encoding", &[("hex", Encoding::Hex), ("base64", Encoding::Base64)])?,
-            prefix: options.get("prefix").unwrap_or_default().chars().take(TEXT_CHARS_MAX).collect(),
+            prefix: prefix.to_owned(),
             secret: options
                 .word("secret", &[("text", None), ("hex", Some(Encoding::Hex)), ("base64", Some(Encoding::Base64))])?,
             id,

@@ -123,6 +123,7 @@ fn a_description_that_cannot_be_used_is_named_by_its_number() {
         ("a id=always:x type=always:x header=X", "has no `id`"),
         ("a id=field:id type=always:x header=X signed={id}{body}", "stands in no header"),
         ("a id=digest type=always:x header=X colour=red", "unknown option `colour`"),
+        (&format!("a id=digest type=always:x header=X prefix={}", "p".repeat(129)), "a `prefix` of more than 128"),
         ("a id=digest type=always:x header=X header=Y", "sets `header` twice"),
         ("a id=digest type=always:x header=X tolerance=1m", "no `timestamp`"),
         ("a id=digest type=always:x header=X timestamp=T tolerance=2h", "outside 1s to 1h"),
