@@ -12,7 +12,7 @@ use apiary_broker::config::{DoorConfig, ExecutorsConfig, ListenConfig, Retention
 use apiary_daemon::Supervisor;
 use apiary_executor_sdk::{Address, Client, ClientConfig, Reason};
 use apiary_identity::{Clock, Id, KeyPair};
-use apiary_settings::{Value, Values};
+use apiary_settings::Values;
 use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +21,7 @@ use super::folder::{Folder, write_private};
 use super::keys::{Keys, OPERATOR_FILE};
 use super::{activity, grants, signing_secret};
 use crate::commands::bee::Equipment;
-use crate::commands::webhook::{named, urls};
+use crate::commands::webhook::{named, receivers_with, urls};
 use crate::daemon;
 use crate::exit::Fault;
 
@@ -159,8 +159,7 @@ fn receivers(folder: &Folder, settings: &Values) -> anyhow::Result<Vec<Receiver>
             Receiver::open(*source, settings)
         } else if let Some(prefix) = source.trial_secret_prefix() {
             let secret = signing_secret::open(folder, *source, prefix)?;
-            let secrets = Value::List(vec![secret.expose_secret().to_owned()]);
-            Receiver::open(*source, &settings.with(vec![(source.secrets(), secrets)], folder.path()))
+            receivers_with(*source, settings, secret.expose_secret(), folder.path())
         } else {
             continue;
         };

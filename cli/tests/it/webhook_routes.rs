@@ -86,6 +86,9 @@ impl Apart {
         let to = ["--broker", broker, "--colony", local.announced["colony"].as_str().unwrap(), "--key-file"];
         let mut command = scene.process(&[&arguments[..], &to, &[key.to_str().unwrap()]].concat());
         let log = std::fs::File::create(scene.path("apart.log")).unwrap();
+        // Nobody listens there: what rows may ask for is examined all the same.
+        command.env("APIARY_WEBHOOK_OUTBOX_DATABASE_URL", "postgres://nobody@127.0.0.1:9/nowhere");
+        command.env("APIARY_WEBHOOK_OUTBOX_FUNCTIONS", "finance/stripe.event, mailer/mail.*");
         command.env("STRIPE_WEBHOOK_SECRET", SECRET).stderr(log).stdout(Stdio::null());
         Self { child: command.spawn().unwrap(), address, _port: port }
     }
@@ -124,6 +127,10 @@ fn a_route_that_no_grant_covers_is_told_and_holds_up_no_other() {
     eventually("the doctor tells of the route", || {
         local.run(&["doctor", "--set", &listen]).stdout.contains("ROUTE_NOT_GRANTED").then_some(())
     });
+    let log = eventually("the log tells of what rows may ask for", || {
+        Some(scene.read("apart.log")).filter(|log| log.contains("covers mailer/mail.* of `webhook.outbox_functions`"))
+    });
+    assert!(!log.contains("stripe.event of `webhook.outbox_functions`"), "that is granted: {log}");
     let secret = [("STRIPE_WEBHOOK_SECRET", SECRET)];
     let doctor = crate::scene::run(local.command(&["doctor", "--set", ROUTES]).envs(secret));
     assert!(

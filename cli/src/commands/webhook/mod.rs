@@ -9,4 +9,4 @@ mod send;
 
 pub(crate) use coverage::uncovered;
 pub(crate) use fields::is_field;
-pub(crate) use run::{Arguments, config, named, receivers, run, urls};
+pub(crate) use run::{Arguments, config, named, receivers, receivers_with, run, urls};

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use apiary_adapters::sources::ALL;
 use apiary_adapters::{Receiver, RouteLine, TrafficReport, TypeTraffic};
-use apiary_settings::Value;
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::run::named;
+use super::run::{named, receivers_with};
 use crate::context::Context;
 use crate::output::{Format, counted, note, table};
 use crate::settings::Settings;
@@ -113,10 +112,9 @@ fn routes(settings: &Settings) -> anyhow::Result<Vec<RouteView>> {
         if !open && source.has_names() {
             continue;
         }
-        let secrets = (source.secrets(), Value::List(vec![NO_SECRET.to_owned()]));
         let receivers = match open {
             true => Receiver::open(*source, settings),
-            false => Receiver::open(*source, &settings.with(vec![secrets], &up::spool(settings))),
+            false => receivers_with(*source, settings, NO_SECRET, &up::spool(settings)),
         };
         let lines = receivers.map_err(named)?;
         views.extend(lines.iter().flat_map(|receiver| receiver.routes.lines()).map(|line| RouteView { line, open }));

@@ -1,11 +1,13 @@
 //! `apiary webhook`, the adapter itself.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use apiary_adapters::sources::ALL;
-use apiary_adapters::{OutboxConfig, Receiver, StartError, Webhook, WebhookConfig, WebhookLimits};
+use apiary_adapters::{OutboxConfig, Receiver, Source, StartError, Webhook, WebhookConfig, WebhookLimits};
 use apiary_daemon::Supervisor;
+use apiary_settings::{Value, Values};
 use clap::{Args, Subcommand};
 use tokio_util::sync::CancellationToken;
 
@@ -134,6 +136,17 @@ pub(crate) fn receivers(settings: &Settings) -> anyhow::Result<Vec<Receiver>> {
         receivers.extend(Receiver::open(*source, settings).map_err(named)?);
     }
     Ok(receivers)
+}
+
+/// Opens a source with this secret, in place of one that is not set; `from` is where the secret comes from.
+pub(crate) fn receivers_with(
+    source: &dyn Source,
+    settings: &Values,
+    secret: &str,
+    from: &Path,
+) -> Result<Vec<Receiver>, StartError> {
+    let secrets = (source.secrets(), Value::List(vec![secret.to_owned()]));
+    Receiver::open(source, &settings.with(vec![secrets], from))
 }
 
 /// Returns the URL of each source, for an adapter at this address.
