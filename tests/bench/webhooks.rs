@@ -51,9 +51,10 @@ pub(crate) async fn measure(sheet: &Sheet) -> anyhow::Result<()> {
     let (webhook, port) = deployment.start_webhook(&secret).await?;
     let adapter = vec![deployment.process()?.id(), webhook.id()];
     let mut rates = Vec::new();
-    for (processes, address) in [(vec![express.id()], express.address), (adapter, port.address())].repeat(2) {
-        let meter = Meter::new(processes, observer_of(deployment.backend()).await?);
-        rates.push(rate(meter, address, &secret).await?);
+    let sides = [(vec![express.id()], express.address), (adapter, port.address())];
+    for (processes, address) in sides.iter().chain(&sides) {
+        let meter = Meter::new(processes.clone(), observer_of(deployment.backend()).await?);
+        rates.push(rate(meter, *address, &secret).await?);
     }
     let [first, adapter, second, adapter_again] = rates[..] else { bail!("there are four rates") };
     let express = f64::midpoint(first.per_s, second.per_s);
