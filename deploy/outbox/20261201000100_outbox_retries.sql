@@ -13,7 +13,7 @@ begin
         -- An adapter of before did not tell passing reasons from others: its refused rows are tried once more, and told apart then.
         update apiary.outbox set refused_at = now(), retry_at = now() where submitted_at is null and problem is not null;
     end if;
-    -- Whoever may mark rows may go on to do so.
+    -- Roles that may mark rows may go on to do so.
     for adapter in
         select distinct pg_get_userbyid(granted.grantee)
         from pg_attribute, aclexplode(attacl) as granted

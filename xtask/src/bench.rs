@@ -13,7 +13,7 @@ const COUNT_STATEMENTS: &str = "shared_preload_libraries=pg_stat_statements";
 /// Express, and what a handler with it needs, for the letter that is measured beside it.
 const EXPRESS: Package =
     Package { folder: "express", name: "express", version: "5.3.0", peers: &["pg@8.23.1", "stripe@23.1.0"] };
-/// That letter.
+/// Letter that needs it.
 const EXPRESS_LETTER: &str = "A";
 /// Environment variable with the folder of Express.
 const EXPRESS_FOLDER: &str = "APIARY_BENCH_EXPRESS";

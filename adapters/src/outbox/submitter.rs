@@ -35,7 +35,7 @@ pub(super) struct Submitter {
     size: BatchSize,
 }
 
-/// What became of a batch.
+/// Outcome of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Submitted {
     /// Marks of the rows that are submitted or refused.

@@ -12,7 +12,7 @@ use super::scene::{PATIENCE, Scene, allowed, run};
 
 /// The table as the first version made it.
 const FIRST_VERSION: &str = include_str!("../../../deploy/outbox/20261201000000_outbox.sql");
-/// The moment of the next try of every refused row has come.
+/// Statement that brings the next try of every refused row to this moment.
 const NOW: &str = "update apiary.outbox set retry_at = now() where retry_at is not null";
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,7 +22,7 @@ const REMEDY: &str = "`apiary grant add` with the executor type and function";
 /// Characters of a name that nobody grants by itself.
 const UNKNOWN_CHARS: usize = 8;
 
-/// What an adapter may ask for.
+/// Target of a route or of rows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Target {
     executor_type: String,
