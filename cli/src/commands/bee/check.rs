@@ -2,7 +2,7 @@
 
 use apiary_bees::Bee;
 use apiary_executor_sdk::{ClientError, Reason};
-use apiary_identity::{Grant, Scopes};
+use apiary_identity::{Grant, Role, Scopes};
 
 use crate::commands::doctor::{Finding, Verdict, examine_broker, examine_settings, report};
 use crate::commands::grant::list;
@@ -77,16 +77,11 @@ fn is_not_permitted(error: &anyhow::Error) -> bool {
     error.chain().filter_map(|cause| cause.downcast_ref::<ClientError>()).any(|error| error.is(&Reason::NotPermitted))
 }
 
-/// Returns the functions that no grant covers.
+/// Returns the functions that no grant of an executor covers, for every executor type.
 fn missing(needed: &Scopes, grants: &[Grant]) -> Vec<String> {
-    let covers = |list: &[String], name: &String| list.iter().any(|known| known == "*" || known == name);
-    let is_covered = |function: &&String| {
-        let covering = |grant: &&Grant| {
-            grant.role == apiary_identity::Role::Executor
-                && covers(&grant.scopes.functions, function)
-                && needed.executor_types.iter().all(|name| covers(&grant.scopes.executor_types, name))
-        };
-        grants.iter().any(|grant| covering(&grant))
+    let is_covered = |function: &String| {
+        let covers = |grant: &Grant| needed.executor_types.iter().all(|name| grant.scopes.cover(name, function));
+        grants.iter().any(|grant| grant.role == Role::Executor && covers(grant))
     };
     needed.functions.iter().filter(|function| !is_covered(function)).cloned().collect()
 }
@@ -101,4 +96,47 @@ fn command(bee: &dyn Bee, settings: &Settings, key: &str) -> String {
     let flags = |flag: &str, names: &[String]| names.iter().map(|name| format!(" --{flag} {name}")).collect::<String>();
     let scopes = flags("function", &functions) + &flags("executor-type", &executor_types);
     format!("`apiary grant add --colony-key FILE --key {key} --role executor --name {name}{scopes}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use apiary_identity::KeyPair;
+    use jiff::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn grant(role: Role, functions: &[&str], executor_types: &[&str]) -> Grant {
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        Grant {
+            colony: KeyPair::generate().id(),
+            grant_id: Uuid::nil(),
+            key: KeyPair::generate().id(),
+            role,
+            name: "finance".to_owned(),
+            scopes: Scopes { functions: names(functions), executor_types: names(executor_types) },
+            rights: Vec::new(),
+            valid_from: Timestamp::MIN,
+            valid_until: Timestamp::MAX,
+        }
+    }
+
+    #[test]
+    fn prefixes_and_several_grants_cover_what_they_cover_at_the_broker() {
+        let needed = Scopes {
+            functions: vec!["stripe.event".to_owned(), "finance.reconcile".to_owned()],
+            executor_types: vec!["finance".to_owned()],
+        };
+        for (grants, expected) in [
+            (vec![grant(Role::Executor, &["*"], &["*"])], &[][..]),
+            (vec![grant(Role::Executor, &["stripe.*", "finance.*"], &["fin*"])], &[]),
+            (vec![grant(Role::Executor, &["stripe.*"], &["finance"]), grant(Role::Executor, &["finance.reconcile"], &["*"])], &[]),
+            (vec![grant(Role::Executor, &["stripe.*"], &["finance"])], &["finance.reconcile"]),
+            (vec![grant(Role::Executor, &["stripe"], &["finance"])], &["stripe.event", "finance.reconcile"]),
+            (vec![grant(Role::Executor, &["*"], &["finance-2*"])], &["stripe.event", "finance.reconcile"]),
+            (vec![grant(Role::User, &["*"], &["*"])], &["stripe.event", "finance.reconcile"]),
+        ] {
+            assert_eq!(missing(&needed, &grants), expected, "{grants:?}");
+        }
+    }
 }
