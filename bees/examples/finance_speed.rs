@@ -1,7 +1,10 @@
-//! Measures how fast one finance bee writes: `cargo run --release -p apiary-bees --example finance_speed -- [EVENTS]`.
+//! Measures how fast one finance bee writes, and its memory:
+//! `cargo run --release -p apiary-bees --example finance_speed -- [EVENTS]`.
 //!
 //! `DATABASE_URL` is a Postgres (its migrations are applied), or `SUPABASE_URL` and `SUPABASE_SERVICE_ROLE_KEY` a project.
-//! Through the REST API it also measures a bare loop of bulk upserts of the same rows, 64 events in each.
+//! Through the REST API it also measures a bare loop of bulk upserts of the same rows, 64 events in each. Events are read from
+//! their bytes as they are written, as the bee does. The memory is the largest resident set of this process during the
+//! bee's part, events included.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,77 +17,94 @@ use serde_json::{Value, json};
 
 type Fallible<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
+/// Rounds, because a machine's rates change from minute to minute.
+const ROUNDS: usize = 3;
+
 #[tokio::main]
 async fn main() -> Fallible<()> {
     let events: usize = std::env::args().nth(1).map_or(Ok(10_000), |count| count.parse())?;
-    let second = SystemClock.now().as_second();
-    let changes: Vec<Change> =
-        (0..events).map(|n| Change::from_event(event(n, second).as_bytes())).collect::<Result<_, _>>()?;
     if let Ok(url) = std::env::var("SUPABASE_URL") {
         let key = SecretString::from(std::env::var("SUPABASE_SERVICE_ROLE_KEY")?);
-        let record = PostgrestRecord::new(&url, &key, Arc::new(SystemClock))?;
-        for _ in 0..3 {
-            let bare = bare_loop(&url, &key, &changes).await?;
-            let bee =
-                write(Arc::new(PostgrestRecord::new(&url, &key, Arc::new(SystemClock))?), &again(&changes)?).await?;
+        for _ in 0..ROUNDS {
+            let bare = bare_loop(&url, &key, events).await?;
+            let bee = bee(Arc::new(PostgrestRecord::new(&url, &key, Arc::new(SystemClock))?), events).await?;
             println!("bare loop {bare:.0}/s, bee {bee:.0}/s: {:.0} %", bee / bare * 100.0);
         }
-        record.close().await;
         return Ok(());
     }
-    let record = PostgresRecord::new(&SecretString::from(std::env::var("DATABASE_URL")?))?;
+    let record = Arc::new(PostgresRecord::new(&SecretString::from(std::env::var("DATABASE_URL")?))?);
     record.migrate().await?;
-    println!("bee {:.0}/s", write(Arc::new(record), &changes).await?);
+    for _ in 0..ROUNDS {
+        println!("bee {:.0}/s", bee(Arc::<PostgresRecord>::clone(&record), events).await?);
+    }
+    record.close().await;
     Ok(())
 }
 
-/// An update of a subscription; each has four.
-fn event(number: usize, second: i64) -> String {
-    let (sub, round) = (number / 4, i64::try_from(number % 4).unwrap_or(0));
-    json!({
-        "id": format!("evt_{second}x{number}"), "object": "event", "api_version": "2026-09-30.endive",
-        "created": second + round, "livemode": false, "type": "customer.subscription.updated",
-        "data": {"object": {
-            "id": format!("sub_{second}x{sub}"), "object": "subscription", "customer": format!("cus_{second}x{sub}"),
-            "status": "active", "metadata": {"user_id": format!("user-{sub}")}, "cancel_at_period_end": false,
-            "description": "x".repeat(1500),
-            "items": {"object": "list", "data": [{"id": "si_1", "quantity": 1 + round,
-                "current_period_start": second, "current_period_end": second + 2_592_000,
-                "price": {"id": "price_pro", "product": "prod_pro", "currency": "eur", "unit_amount": 1900}}]},
-        }},
-    })
-    .to_string()
+/// Updates of subscriptions, each of which has four.
+#[derive(Clone, Copy)]
+struct Events {
+    /// A number that no other run has, for ids.
+    salt: i128,
+    second: i64,
 }
 
-/// The same events with new ids.
-fn again(changes: &[Change]) -> Fallible<Vec<Change>> {
-    let salt = SystemClock.now().as_nanosecond();
-    let renamed = changes.iter().map(|change| {
-        let text =
-            change.event.payload.replace("evt_", &format!("evt_{salt}_")).replace("sub_", &format!("sub_{salt}_"));
-        Change::from_event(text.replace("cus_", &format!("cus_{salt}_")).as_bytes())
-    });
-    Ok(renamed.collect::<Result<_, _>>()?)
+impl Events {
+    fn new() -> Self {
+        let now = SystemClock.now();
+        Self { salt: now.as_nanosecond(), second: now.as_second() }
+    }
+
+    fn change(self, number: usize) -> Result<Change, apiary_bees::finance::EventError> {
+        let Self { salt, second } = self;
+        let (sub, round) = (number / 4, i64::try_from(number % 4).unwrap_or(0));
+        let event = json!({
+            "id": format!("evt_{salt}x{number}"), "object": "event", "api_version": "2026-09-30.endive",
+            "created": second + round, "livemode": false, "type": "customer.subscription.updated",
+            "data": {"object": {
+                "id": format!("sub_{salt}x{sub}"), "object": "subscription", "customer": format!("cus_{salt}x{sub}"),
+                "status": "active", "metadata": {"user_id": format!("user-{sub}")}, "cancel_at_period_end": false,
+                "description": "x".repeat(1500),
+                "items": {"object": "list", "data": [{"id": "si_1", "quantity": 1 + round,
+                    "current_period_start": second, "current_period_end": second + 2_592_000,
+                    "price": {"id": "price_pro", "product": "prod_pro", "currency": "eur", "unit_amount": 1900}}]},
+            }},
+        });
+        Change::from_event(event.to_string().as_bytes())
+    }
 }
 
-/// Writes as the bee does, from as many callers as it has slots; returns events per second.
-async fn write(record: Arc<dyn Record>, changes: &[Change]) -> Fallible<f64> {
-    let (writer, start) = (Writer::new(record), Instant::now());
+/// Writes as the bee does, from as many callers as it has slots; prints the memory, and returns events per second.
+async fn bee(record: Arc<dyn Record>, events: usize) -> Fallible<f64> {
+    forget_memory();
+    let (writer, made, start) = (Writer::new(record), Events::new(), Instant::now());
     let mut callers = tokio::task::JoinSet::new();
     for caller in 0..limits::SLOTS {
-        let own: Vec<Change> = changes.iter().skip(caller).step_by(limits::SLOTS).cloned().collect();
         let writer = writer.clone();
         callers.spawn(async move {
-            for change in own {
-                writer.apply(change).await?;
+            for number in (caller..events).step_by(limits::SLOTS) {
+                writer.apply(made.change(number)?).await?;
             }
-            Ok::<_, apiary_bees::finance::RecordError>(())
+            Fallible::Ok(())
         });
     }
     while let Some(done) = callers.join_next().await {
         done??;
     }
-    Ok(rate(changes.len(), start))
+    let rate = rate(events, start);
+    println!("bee: largest resident set {}", memory());
+    Ok(rate)
+}
+
+/// Resets the largest resident set, where the system lets a process do so.
+fn forget_memory() {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+fn memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.map_or_else(|| "unknown".to_owned(), |size| size.trim().to_owned())
 }
 
 fn rate(events: usize, start: Instant) -> f64 {
@@ -92,17 +112,19 @@ fn rate(events: usize, start: Instant) -> f64 {
 }
 
 /// Upserts customers, subscriptions and events in bulk, one call after the other; returns events per second.
-async fn bare_loop(url: &str, key: &SecretString, changes: &[Change]) -> Fallible<f64> {
+async fn bare_loop(url: &str, key: &SecretString, events: usize) -> Fallible<f64> {
     let mut headers = HeaderMap::new();
     headers.insert("apikey", HeaderValue::from_str(key.expose_secret())?);
     headers.insert("prefer", HeaderValue::from_static("resolution=merge-duplicates,return=minimal"));
     let http = reqwest::Client::builder().default_headers(headers).build()?;
-    let start = Instant::now();
-    for batch in again(changes)?.chunks(limits::SLOTS) {
+    let (made, start) = (Events::new(), Instant::now());
+    for first in (0..events).step_by(limits::SLOTS) {
+        let batch: Vec<Change> =
+            (first..events.min(first + limits::SLOTS)).map(|n| made.change(n)).collect::<Result<_, _>>()?;
         for (table, part) in
             [("stripe_customers", "customer"), ("stripe_subscriptions", "subscription"), ("stripe_events", "event")]
         {
-            let rows = rows(batch, part)?;
+            let rows = rows(&batch, part)?;
             let url = format!("{url}/rest/v1/{table}?on_conflict=account,livemode,id");
             let answer = http.post(url).json(&rows).send().await?;
             if !answer.status().is_success() {
@@ -110,14 +132,14 @@ async fn bare_loop(url: &str, key: &SecretString, changes: &[Change]) -> Fallibl
             }
         }
     }
-    Ok(rate(changes.len(), start))
+    Ok(rate(events, start))
 }
 
 /// Rows of a batch, each once.
 fn rows(batch: &[Change], part: &str) -> Fallible<Vec<Value>> {
     let mut rows = std::collections::BTreeMap::new();
     for change in batch {
-        let mut row = serde_json::to_value(change)?[part].clone();
+        let mut row = serde_json::to_value(change)?[part].take();
         if let Some(columns) = row.as_object_mut() {
             columns.remove("items");
             if part == "event" {

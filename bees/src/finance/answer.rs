@@ -1,5 +1,7 @@
 //! Documents sent to and received from the state of record, the same for every back-end.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use super::change::Change;
@@ -16,9 +18,11 @@ pub(super) fn document(changes: &[&Change]) -> Result<String, RecordError> {
         .map_err(|error| RecordError::Refused { code: "json".to_owned(), what: error.to_string() })
 }
 
-/// Encodes one change.
-pub(super) fn one(change: &Change) -> Result<String, RecordError> {
-    serde_json::to_string(change)
+/// Encodes one change without the event as received.
+pub(super) fn without_payload(change: &Change) -> Result<String, RecordError> {
+    let mut change = change.clone();
+    change.event.payload = Arc::default();
+    serde_json::to_string(&change)
         .map_err(|error| RecordError::Refused { code: "json".to_owned(), what: error.to_string() })
 }
 
@@ -31,6 +35,7 @@ enum Document {
     Ignored,
     Duplicate,
     Tie(Tie),
+    Again,
     Refused { code: String, message: String },
     Ready(Readiness),
 }
@@ -52,6 +57,7 @@ fn answer(document: Document) -> Result<Answer, RecordError> {
         Document::Ignored => Answer::Done(Applied::Ignored),
         Document::Duplicate => Answer::Done(Applied::Duplicate),
         Document::Tie(tie) => Answer::Tie(tie),
+        Document::Again => Answer::Again,
         Document::Refused { code, message } => Answer::Refused(sqlstate::error(&code, &message)),
         Document::Ready(_) => return Err(RecordError::Answer("outcome `ready` to an event".to_owned())),
     })

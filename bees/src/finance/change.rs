@@ -1,12 +1,12 @@
 //! Changes that one event makes to the state of record, named after its columns.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::limits::PAYLOAD_BYTES_MAX;
 use super::version;
 
 /// An event, reduced to the values that the state of record keeps. Fields are named after columns, so that the database
@@ -45,13 +45,42 @@ impl Change {
     pub(super) fn writes_the_same(&self, other: &Self) -> bool {
         let values = |change: &Self| {
             let mut change = change.clone();
+            let shows_every_item = change.subscription.as_ref().is_none_or(SubscriptionChange::shows_every_item);
             change.for_each_version(String::clear);
             if let Some(subscription) = &mut change.subscription {
                 subscription.customer_version.clear();
             }
-            (change.customer, change.subscription, change.object)
+            (change.customer, change.subscription, change.object, shows_every_item)
         };
         values(self) == values(other)
+    }
+
+    /// Returns true for what was read at Stripe, which is no event.
+    pub(super) fn is_reading(&self) -> bool {
+        self.event.payload.is_empty()
+    }
+
+    /// Adds the items that other changes of the subscription show, unless this one shows all. Called on a decision, whose
+    /// version is greater than those of the changes that it was made of.
+    pub(super) fn add_items(&mut self, others: &[Self]) {
+        let Some(own) = self.subscription.as_mut().filter(|own| !own.shows_every_item()) else { return };
+        let mut more: BTreeMap<String, Item> = BTreeMap::new();
+        for other in others.iter().filter_map(|other| other.subscription.as_ref()) {
+            if other.shows_every_item() && other.state_version > own.items_version {
+                own.items_version.clone_from(&other.state_version);
+            }
+            // What was written of one of these changes alone must give way to the decision on all.
+            let is_same_moment = version::moment(&other.state_version) == version::moment(&own.state_version);
+            for item in other.items.iter().filter(|item| own.items.iter().all(|known| known.id != item.id)) {
+                let version = if is_same_moment { &own.state_version } else { &item.version };
+                let item = Item { version: version.clone(), ..item.clone() };
+                match more.get(&item.id) {
+                    Some(known) if known.rank() >= item.rank() => {}
+                    _ => drop(more.insert(item.id.clone(), item)),
+                }
+            }
+        }
+        own.items.extend(more.into_values());
     }
 
     /// Sets the revision of the object's state within its second, and what is known of its order.
@@ -74,8 +103,13 @@ impl Change {
             visit(&mut customer.state_version);
         }
         if let Some(subscription) = &mut self.subscription {
+            let before = subscription.state_version.clone();
             visit(&mut subscription.state_version);
             visit(&mut subscription.invoice_version);
+            let shown = subscription.items.iter_mut().map(|item| &mut item.version);
+            for version in shown.chain([&mut subscription.items_version]).filter(|version| **version == before) {
+                version.clone_from(&subscription.state_version);
+            }
         }
         if let Some(object) = &mut self.object {
             visit(&mut object.state_version);
@@ -109,13 +143,13 @@ pub struct EventRow {
     pub subscription_id: Option<String>,
     /// Reason why the event changes nothing.
     pub reason: Option<String>,
-    /// The event as received; empty for what was read at Stripe. Stored as null if empty, or above [`PAYLOAD_BYTES_MAX`].
-    #[serde(serialize_with = "bounded")]
-    pub payload: String,
+    /// The event as received; empty, and stored as null, for what was read at Stripe.
+    #[serde(serialize_with = "text_or_null")]
+    pub payload: Arc<str>,
 }
 
-fn bounded<S: Serializer>(payload: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    Some(payload).filter(|payload| (1..=PAYLOAD_BYTES_MAX).contains(&payload.len())).serialize(serializer)
+fn text_or_null<S: Serializer>(payload: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    Some(payload).filter(|payload| !payload.is_empty()).serialize(serializer)
 }
 
 /// Changes to a customer. A register is written if its version is greater than the stored one. An empty version is
@@ -167,7 +201,7 @@ pub struct SubscriptionChange {
     pub customer_version: String,
     /// Customer of the subscription.
     pub customer_id: Option<String>,
-    /// Version of the subscription's own events; covers [`Self::state`] and [`Self::items`].
+    /// Version of the subscription's own events; covers [`Self::state`].
     pub state_version: String,
     /// True if the order of the events of this second is not certain.
     pub order_uncertain: bool,
@@ -176,8 +210,11 @@ pub struct SubscriptionChange {
     /// State of the subscription in those events.
     #[serde(flatten)]
     pub state: SubscriptionState,
-    /// Items of the subscription, in Stripe's order.
+    /// Items of the subscription, in Stripe's order. Each is a register of its own.
     pub items: Vec<Item>,
+    /// Version of the newest event that shows every item: items of older versions are gone. An event shows the first page
+    /// of a long list only, and leaves the other items as they are.
+    pub items_version: String,
     /// Version of the checkout; covers the two fields that follow.
     pub checkout_version: String,
     /// Checkout session id, `cs_…`.
@@ -189,6 +226,13 @@ pub struct SubscriptionChange {
     /// Outcome of the newest invoice.
     #[serde(flatten)]
     pub invoice: InvoiceState,
+}
+
+impl SubscriptionChange {
+    /// Returns false if there are more items than the change shows.
+    pub fn shows_every_item(&self) -> bool {
+        self.items_version == self.state_version
+    }
 }
 
 /// Stored fields of a subscription.
@@ -206,9 +250,9 @@ pub struct SubscriptionState {
     pub quantity: Option<i64>,
     /// ISO 4217, lower case.
     pub currency: Option<String>,
-    /// Start of the earliest current period of all items.
+    /// Start of the current period; of items with several lengths, of the one that began last.
     pub current_period_start: Option<Timestamp>,
-    /// End of the latest current period of all items: the subscription is paid until then.
+    /// End of the current period; of items with several lengths, of the one that ends first: until then all is paid.
     pub current_period_end: Option<Timestamp>,
     /// True if the subscription ends with its current period.
     pub cancel_at_period_end: Option<bool>,
@@ -254,6 +298,8 @@ pub struct InvoiceState {
 pub struct Item {
     /// Item id, `si_…`; `#` and the position where Stripe shows none.
     pub id: String,
+    /// Version of the event that shows it; covers the fields that follow.
+    pub version: String,
     /// Position in Stripe's order, from 0.
     pub position: i64,
     /// Price id, or the plan's in old API versions.
@@ -276,6 +322,13 @@ pub struct Item {
     pub current_period_start: Option<Timestamp>,
     /// End of the current period.
     pub current_period_end: Option<Timestamp>,
+}
+
+impl Item {
+    /// Returns the order in which one of several versions is chosen: the newest, and of these always the same.
+    fn rank(&self) -> (&str, String) {
+        (&self.version, format!("{self:?}"))
+    }
 }
 
 /// A row of a table whose objects are told by their own events alone: invoices, payments, charges, checkouts, refunds,

@@ -87,7 +87,7 @@ pub enum RecordError {
     )]
     Encoding(String),
     /// A read at Stripe that failed and may succeed later.
-    #[error("the order of two events of one second must be looked up, and {what}; retrying")]
+    #[error("an event does not tell enough, and Stripe cannot be asked: {what}; retrying")]
     Stripe {
         /// Description of the fault.
         what: String,

@@ -35,20 +35,21 @@ pub(super) async fn examine(settings: &Values, clock: Arc<dyn Clock>) -> Vec<Fin
 }
 
 async fn of_record(settings: &Values, clock: Arc<dyn Clock>) -> Vec<Finding> {
-    let checked = settings::check(settings, Arc::clone(&clock)).await;
-    let is_good = matches!(checked, Ok(Check::Good(_)));
-    let mut findings = vec![Finding::of_check(RECORD, checked)];
-    if !is_good {
-        return findings;
-    }
-    match settings::open(settings, clock).await {
-        Ok(record) => {
+    let record = match settings::open_existing(settings, clock).await {
+        Ok(Ok(record)) => record,
+        Ok(Err(why)) => return vec![Finding::of_check(RECORD, Ok(Check::Skipped(why)))],
+        Err(error) => return vec![Finding::of_check(RECORD, Err(error))],
+    };
+    let findings = match record.check().await {
+        Ok(readiness) => {
+            let mut findings = vec![Finding::new(RECORD, Verdict::Good, settings::accepts(settings, &readiness))];
             findings.extend(of_tables(record.as_ref()).await);
-            findings.push(of_encoding(record.as_ref()).await);
-            record.close().await;
+            findings.push(of_encoding(&readiness.encoding));
+            findings
         }
-        Err(error) => findings.push(Finding::of_check(RECORD, Err(error))),
-    }
+        Err(error) => vec![Finding::of_check(RECORD, Err(settings::refuses(error)))],
+    };
+    record.close().await;
     findings
 }
 
@@ -65,19 +66,18 @@ async fn of_tables(record: &dyn Record) -> Vec<Finding> {
     findings
 }
 
-async fn of_encoding(record: &dyn Record) -> Finding {
-    match record.check().await.map(|readiness| readiness.encoding) {
-        Ok(name) if name == "UTF8" => Finding::new(ENCODING, Verdict::Good, "UTF8: every name can be stored"),
-        Ok(name) if name == "SQL_ASCII" => {
+fn of_encoding(name: &str) -> Finding {
+    match name {
+        "UTF8" => Finding::new(ENCODING, Verdict::Good, "UTF8: every name can be stored"),
+        "SQL_ASCII" => {
             Finding::new(ENCODING, Verdict::Warning, "SQL_ASCII: texts are stored without a check of their letters")
                 .advice("move the tables to a database with the encoding UTF8")
         }
-        Ok(name) => {
+        _ => {
             let words = format!("{name}: an event with a letter outside it, such as `Ł`, fails for good");
             Finding::new(ENCODING, Verdict::Bad, words)
                 .advice("create a database with `encoding 'UTF8' template template0`, and move the tables there")
         }
-        Err(error) => Finding::new(ENCODING, Verdict::Bad, error.to_string()),
     }
 }
 

@@ -3,41 +3,41 @@
 use std::time::Duration;
 
 /// Bytes of the largest event that is read: the largest argument that a spec carries inline.
-pub const EVENT_BYTES_MAX: usize = 1024 * 1024;
-/// Bytes of the largest event whose `payload` is stored. A larger event is applied, with `payload` null.
-pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
+pub(super) const EVENT_BYTES_MAX: usize = 1024 * 1024;
 /// Characters of an id; Stripe documents 255.
-pub const ID_CHARS_MAX: usize = 255;
+pub(super) const ID_CHARS_MAX: usize = 255;
 /// Metadata entries stored for one object (Stripe's own bound).
-pub const METADATA_ENTRIES_MAX: usize = 50;
+pub(super) const METADATA_ENTRIES_MAX: usize = 50;
 /// Characters of a stored metadata key (Stripe's own bound).
-pub const METADATA_KEY_CHARS_MAX: usize = 40;
+pub(super) const METADATA_KEY_CHARS_MAX: usize = 40;
 /// Characters of a stored metadata value (Stripe's own bound).
-pub const METADATA_VALUE_CHARS_MAX: usize = 500;
+pub(super) const METADATA_VALUE_CHARS_MAX: usize = 500;
 /// Characters of a stored e-mail address, name or other short text; the rest is cut off.
-pub const TEXT_CHARS_MAX: usize = 1000;
+pub(super) const TEXT_CHARS_MAX: usize = 1000;
 /// Subscriptions in one answer.
 pub const PAGE_MAX: u32 = 1000;
 
 /// Time limit for a call that writes.
-pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time limit for a call that reads.
-pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time limit for connecting.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of the longest answer that is read.
-pub const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub(super) const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of the events in the ties of one call: as JSON texts they need twice as much at most. The SQL has the same number.
+pub(super) const TIES_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// Connections to a Postgres: one for each event applied at the same time.
-pub const POSTGRES_CONNECTIONS_MAX: u32 = 8;
+pub(super) const POSTGRES_CONNECTIONS_MAX: u32 = 8;
 /// Events that a bee applies at the same time; they go to the state of record together.
 pub const SLOTS: usize = 64;
 /// Events of one call that writes.
-pub const BATCH_EVENTS_MAX: usize = 256;
+pub(super) const BATCH_EVENTS_MAX: usize = 256;
 /// Bytes of the events of one call that writes; a larger event goes alone.
-pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
+pub(super) const BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// Events of one object and second whose order is decided; of more, the newest state is read at Stripe, or guessed.
-pub const CONTENDERS_MAX: usize = 10;
+pub(super) const CONTENDERS_MAX: usize = 10;
 /// Attempts to decide an order while other bees write the same object.
-pub const TIES_MAX: usize = 32;
+pub(super) const TIES_MAX: usize = 32;
 /// Longest accepted `Retry-After`; a longer one is shortened.
-pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);

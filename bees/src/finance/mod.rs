@@ -13,7 +13,9 @@
 //! - A row is made of *registers*: groups of columns that one kind of event sets completely. Every object has its state,
 //!   told by its own events. A customer also has its checkout; a subscription also has its customer, its checkout
 //!   (`checkout.session.*`) and its newest invoice (`invoice.*`). No kind of event writes another's register, so the kinds
-//!   cannot overwrite each other.
+//!   cannot overwrite each other. Each item of a subscription is a register, too, because an event shows only the first of
+//!   many: an item goes when a newer event shows all items, and not it. Columns that never change and that some API
+//!   versions leave out (a payment's invoice) have no version: what is known stays.
 //! - A register has a *version*, and an event overwrites it exactly if the event's version is greater. Versions are texts
 //!   compared byte by byte. The greatest version wins in every order of arrival, and a repeated event changes nothing.
 //! - The first event that names a row inserts it; rows are never deleted.
@@ -59,6 +61,7 @@ mod bee;
 mod change;
 mod error;
 mod examine;
+mod http;
 pub mod limits;
 mod migrations;
 mod order;
@@ -67,6 +70,7 @@ mod postgrest;
 mod reads;
 pub mod reconcile;
 mod record;
+mod resolver;
 pub mod rows;
 mod settings;
 mod sqlite;

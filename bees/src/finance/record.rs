@@ -45,6 +45,8 @@ pub enum Answer {
     Done(Applied),
     /// Not recorded: other events of its object bear the same second.
     Tie(Tie),
+    /// Not recorded: the answer has no room for this tie. The next call has.
+    Again,
     /// Not recorded: the database refuses this event, whatever happens to others.
     Refused(RecordError),
 }
@@ -56,6 +58,8 @@ pub struct Tie {
     pub version: String,
     /// Recorded events of the object, as received: those of the stored state's second, and of the last second before.
     pub events: Vec<String>,
+    /// True if there are more: beyond the bounds of an answer, or recorded without what was received.
+    pub more: bool,
 }
 
 /// State of a record that accepts events.
@@ -65,6 +69,8 @@ pub struct Readiness {
     pub encoding: String,
     /// Number of objects whose last events bear one second, in an order that is not certain.
     pub uncertain: u64,
+    /// Number of subscriptions with more items than their events showed.
+    pub incomplete: u64,
 }
 
 /// Outcome of applying an event.
@@ -142,9 +148,9 @@ pub struct Subscription {
     pub quantity: Option<i64>,
     /// ISO 4217, lower case.
     pub currency: Option<String>,
-    /// Start of the current period.
+    /// Start of the current period; of items with several lengths, of the one that began last.
     pub current_period_start: Option<Timestamp>,
-    /// End of the current period: the subscription is paid until then.
+    /// End of the current period; of items with several lengths, of the one that ends first: until then all is paid.
     pub current_period_end: Option<Timestamp>,
     /// True if the subscription ends with its current period.
     pub cancel_at_period_end: Option<bool>,

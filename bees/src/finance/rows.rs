@@ -35,7 +35,7 @@ pub trait Rows: Send + Sync {
 }
 
 /// Returns the table of a kind.
-pub fn table(kind: Kind) -> &'static str {
+pub(super) fn table(kind: Kind) -> &'static str {
     match kind {
         Kind::Customers => "stripe_customers",
         Kind::Subscriptions => "stripe_subscriptions",

@@ -9,7 +9,7 @@ use apiary_settings::{Kind, Setting, SettingError, Value, Values};
 use super::error::RecordError;
 use super::postgres::PostgresRecord;
 use super::postgrest::PostgrestRecord;
-use super::record::Record;
+use super::record::{Readiness, Record};
 use super::sqlite::SqliteRecord;
 use super::stripe_api::{self, StripeError};
 use crate::{BeeError, Check, Local};
@@ -92,8 +92,8 @@ pub(super) async fn start(settings: &Values, clock: Arc<dyn Clock>) -> Result<Ar
     let record = open(settings, clock).await?;
     match record.check().await {
         Ok(readiness) => {
-            if let Some(words) = uncertain(readiness.uncertain) {
-                tracing::warn!(objects = readiness.uncertain, "{words}");
+            for words in advice(&readiness) {
+                tracing::warn!("{words}");
             }
             Ok(record)
         }
@@ -109,34 +109,58 @@ pub(super) async fn start(settings: &Values, clock: Arc<dyn Clock>) -> Result<Ar
     }
 }
 
-/// Looks at the state of record, if one is set.
-pub(super) async fn check(settings: &Values, clock: Arc<dyn Clock>) -> Result<Check, BeeError> {
+/// Opens the state of record to look at it, if there is one; else says why not. Makes no file.
+pub(super) async fn open_existing(settings: &Values, clock: Arc<dyn Clock>) -> Result<Existing, BeeError> {
     if !WAYS.iter().any(|(_, setting)| settings.is_set(setting)) {
-        return Ok(Check::Skipped("no state of record is set here".to_owned()));
+        return Ok(Err("no state of record is set here".to_owned()));
     }
-    // Looking must not make a file.
     if let Some(path) = file(settings).filter(|path| !path.exists()) {
-        return Ok(Check::Skipped(format!("{} is created when the finance bee starts", path.display())));
+        return Ok(Err(format!("{} is created when the finance bee starts", path.display())));
     }
-    let record = open(settings, clock).await?;
-    let checked = record.check().await;
-    record.close().await;
-    let readiness = checked.map_err(|error| failed(error.to_string(), error))?;
-    let accepts = format!("the state of record accepts events: {}", place(settings));
-    Ok(Check::Good(match uncertain(readiness.uncertain) {
-        Some(words) => format!("{accepts}; {words}"),
-        None => accepts,
-    }))
+    Ok(Ok(open(settings, clock).await?))
 }
 
-/// Returns the advice for objects whose state is a guess; `None` if there are none.
-fn uncertain(objects: u64) -> Option<String> {
-    (objects > 0).then(|| {
+/// A state of record, or the reason why there is none yet.
+pub(super) type Existing = Result<Arc<dyn Record>, String>;
+
+/// Looks at the state of record, if one is set.
+pub(super) async fn check(settings: &Values, clock: Arc<dyn Clock>) -> Result<Check, BeeError> {
+    let record = match open_existing(settings, clock).await? {
+        Ok(record) => record,
+        Err(why) => return Ok(Check::Skipped(why)),
+    };
+    let checked = record.check().await;
+    record.close().await;
+    Ok(Check::Good(accepts(settings, &checked.map_err(refuses)?)))
+}
+
+/// Returns the words for a state of record that is ready.
+pub(super) fn accepts(settings: &Values, readiness: &Readiness) -> String {
+    let accepts = format!("the state of record accepts events: {}", place(settings));
+    std::iter::once(accepts).chain(advice(readiness)).collect::<Vec<_>>().join("; ")
+}
+
+/// Converts the error of a state of record that is not ready.
+pub(super) fn refuses(error: RecordError) -> BeeError {
+    failed(error.to_string(), error)
+}
+
+/// Returns the advice for what events alone did not tell.
+fn advice(readiness: &Readiness) -> Vec<String> {
+    let Readiness { uncertain, incomplete, .. } = readiness;
+    let orders = (*uncertain > 0).then(|| {
         format!(
-            "{objects} objects have events that bear one second and whose order is not certain (`order_uncertain` in the \
+            "{uncertain} objects have events that bear one second and whose order is not certain (`order_uncertain` in the \
              tables): set `finance.stripe_secret_key`, so that such objects are read at Stripe"
         )
-    })
+    });
+    let items = (*incomplete > 0).then(|| {
+        format!(
+            "{incomplete} subscriptions have more items than their events show (`items_incomplete`): set \
+             `finance.stripe_secret_key`, and run `finance.reconcile`"
+        )
+    });
+    orders.into_iter().chain(items).collect()
 }
 
 /// Returns the file, where the state of record is one.

@@ -9,16 +9,15 @@ use tokio::sync::oneshot;
 use super::change::Change;
 use super::error::RecordError;
 use super::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, TIES_MAX};
-use super::order::{Contender, decide};
-use super::reads::{ReadError, StripeReads};
-use super::record::{Answer, Applied, Record, Tie};
-use super::version;
+use super::reads::StripeReads;
+use super::record::{Answer, Applied, Record};
+use super::resolver::Resolver;
 
 /// A writer of events. What comes while a call is under way goes with the next.
 #[derive(Clone)]
 pub struct Writer {
     record: Arc<dyn Record>,
-    reads: Option<Arc<dyn StripeReads>>,
+    resolver: Resolver,
     queue: Arc<Mutex<Queue>>,
 }
 
@@ -38,18 +37,18 @@ struct Waiting {
 impl Writer {
     /// Creates a writer to this record.
     pub fn new(record: Arc<dyn Record>) -> Self {
-        Self { record, reads: None, queue: Arc::default() }
+        Self { record, resolver: Resolver::default(), queue: Arc::default() }
     }
 
-    /// Reads objects at Stripe where events alone do not decide an order.
+    /// Reads objects at Stripe where events alone do not tell enough.
     #[must_use]
     pub fn with_reads(self, reads: Arc<dyn StripeReads>) -> Self {
-        Self { reads: Some(reads), ..self }
+        Self { resolver: Resolver { reads: Some(reads) }, ..self }
     }
 
     /// Returns the reads at Stripe, if there is a key for them.
     pub fn reads(&self) -> Option<&Arc<dyn StripeReads>> {
-        self.reads.as_ref()
+        self.resolver.reads.as_ref()
     }
 
     /// Applies an event. Safe to repeat, and safe to give up on: an event that was applied all the same is a duplicate
@@ -59,65 +58,17 @@ impl Writer {
     ///
     /// The error of the record, or of a read at Stripe that may succeed later.
     pub async fn apply(&self, change: Change) -> Result<Applied, RecordError> {
-        let change = Arc::new(change);
+        let change = Arc::new(self.resolver.complete(change).await?);
         let mut attempt = Arc::clone(&change);
         for _ in 0..TIES_MAX {
-            match self.send(attempt).await? {
+            match self.send(Arc::clone(&attempt)).await? {
                 Answer::Done(applied) => return Ok(applied),
                 Answer::Refused(error) => return Err(error),
-                Answer::Tie(tie) => attempt = Arc::new(self.settle(&change, &tie).await?),
+                Answer::Again => {}
+                Answer::Tie(tie) => attempt = Arc::new(self.resolver.settle(&change, &tie).await?),
             }
         }
         Err(RecordError::Contended { code: format!("{TIES_MAX} other events of the object came between") })
-    }
-
-    /// Decides the order of an event among those of its second: returns the change that writes the last state.
-    async fn settle(&self, change: &Change, tie: &Tie) -> Result<Change, RecordError> {
-        let second = version::second(&tie.version).unwrap_or_default();
-        let stored = tie.events.iter().filter_map(|payload| Contender::read(payload));
-        let all = stored.chain(Contender::new(change.clone()));
-        let (same, before): (Vec<_>, Vec<_>) = all.partition(|event| event.second() == second);
-        let last = before.iter().map(Contender::second).max();
-        let before: Vec<_> = before.into_iter().filter(|event| Some(event.second()) == last).collect();
-        let Some(decision) = decide(&same, &before) else {
-            // The events of the stored state are recorded no longer: this one is older.
-            return Ok(only_recorded(change));
-        };
-        // A lone event means that the one before it in this second is recorded no longer.
-        let is_certain = decision.is_certain && same.len() > 1;
-        let read = self.read(change, second, is_certain).await?;
-        let is_known = is_certain || read.is_some();
-        // What was read at Stripe depends on no event.
-        let is_open = decision.is_open && read.is_none();
-        let mut settled =
-            read.unwrap_or_else(|| Change { event: change.event.clone(), ..same[decision.winner].change.clone() });
-        settled.revise(version::next_revision(&tie.version), !is_known, is_open);
-        // Can be less where the events of the stored state are recorded no longer.
-        Ok(if settled.state_version() > tie.version.as_str() { settled } else { only_recorded(change) })
-    }
-
-    /// Reads the object at Stripe if the order of its events is not certain; `None` if it is, or cannot be read.
-    async fn read(&self, change: &Change, second: i64, is_certain: bool) -> Result<Option<Change>, RecordError> {
-        let (Some(kind), Some(id)) = (&change.event.object_type, &change.event.object_id) else { return Ok(None) };
-        if is_certain {
-            return Ok(None);
-        }
-        let Some(reads) = &self.reads else {
-            tracing::warn!(
-                object_id = %id, second,
-                "several events of one object bear this second, and their order is not certain: set \
-                 `finance.stripe_secret_key` so that the object is read at Stripe"
-            );
-            return Ok(None);
-        };
-        match reads.object(&change.event.account, change.event.livemode, kind, id).await {
-            Ok(object) => match change.with_object(&object, second) {
-                Ok(read) => Ok(Some(read)),
-                Err(error) => Ok(not_read(id, second, &error)),
-            },
-            Err(ReadError::Unavailable { what, retry_after }) => Err(RecordError::Stripe { what, retry_after }),
-            Err(error @ (ReadError::Refused(_) | ReadError::NotFound(_))) => Ok(not_read(id, second, &error)),
-        }
     }
 
     /// Adds an event to those that wait, and calls if nobody does.
@@ -135,19 +86,6 @@ impl Writer {
         }
         answered.await.unwrap_or_else(|_| Err(RecordError::unavailable("a call ended without an answer")))
     }
-}
-
-/// Returns a change that records an event, and leaves its object as it is.
-fn only_recorded(change: &Change) -> Change {
-    Change { event: change.event.clone(), customer: None, subscription: None, object: None }
-}
-
-fn not_read(id: &str, second: i64, error: &impl std::fmt::Display) -> Option<Change> {
-    tracing::warn!(
-        object_id = %id, second, %error,
-        "several events of one object bear this second, their order is not certain, and the object cannot be read at Stripe"
-    );
-    None
 }
 
 /// The right to call, held by one task at a time.

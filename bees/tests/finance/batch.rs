@@ -21,6 +21,7 @@ async fn answers(record: &dyn Record, changes: &[Change]) -> Vec<String> {
     let words = answers.into_iter().map(|answer| match answer {
         Answer::Done(applied) => applied.as_str().to_owned(),
         Answer::Tie(tie) => format!("tie with {}", tie.events.len()),
+        Answer::Again => "again".to_owned(),
         Answer::Refused(error) => error.cause().to_owned(),
     });
     words.collect()
@@ -101,14 +102,21 @@ async fn a_trigger_that_drops_writes_is_told_for_its_table_and_holds_up_no_other
         .run(
             "create function drop_it() returns trigger language plpgsql as 'begin return null; end';
              create trigger meddling before insert or update on public.stripe_refunds
-               for each row execute function drop_it()",
+               for each row execute function drop_it();
+             create trigger meddling before insert or update on public.stripe_subscription_items
+               for each row when (new.subscription_id = 'sub_2') execute function drop_it()",
         )
         .await;
     let refund =
         serde_json::json!({"id": "re_1", "object": "refund", "status": "pending", "amount": 1, "currency": "eur"});
     let refund = Change::from_event(&event("evt_2", "refund.created", T0, &refund)).unwrap();
-    let changes = [active("evt_1", "sub_1", T0), refund];
-    assert_eq!(answers(&*database.record(), &changes).await, ["applied", "record-dropped"]);
+    let changes = [active("evt_1", "sub_1", T0), refund, active("evt_3", "sub_2", T0)];
+    assert_eq!(answers(&*database.record(), &changes).await, ["applied", "record-dropped", "record-dropped"]);
+    let file = File::new().await;
+    let meddling = "create trigger meddling before insert on stripe_subscription_items begin select raise(ignore); end";
+    raw_sql(meddling).execute(&mut file.connect().await).await.unwrap();
+    let error = file.record.apply(&[&changes[0]]).await.map(|answers| format!("{answers:?}"));
+    assert!(error.as_ref().is_err_and(|error| error.to_string().contains("stripe_subscription_items")), "{error:?}");
     database.drop().await;
 }
 

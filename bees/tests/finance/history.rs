@@ -19,6 +19,23 @@ const STATUSES: [&str; 9] = [
 ];
 const SUBSCRIPTION_EVENTS: [&str; 8] =
     ["created", "updated", "updated", "updated", "deleted", "paused", "resumed", "trial_will_end"];
+/// Types of events of other objects, with what their ids begin with.
+const OBJECT_EVENTS: [(&str, &str, &str); 14] = [
+    ("payment_intent.created", "payment_intent", "pi"),
+    ("payment_intent.payment_failed", "payment_intent", "pi"),
+    ("payment_intent.succeeded", "payment_intent", "pi"),
+    ("charge.succeeded", "charge", "ch"),
+    ("charge.refunded", "charge", "ch"),
+    ("charge.updated", "charge", "ch"),
+    ("refund.created", "refund", "re"),
+    ("charge.refund.updated", "refund", "re"),
+    ("charge.dispute.created", "dispute", "dp"),
+    ("charge.dispute.closed", "dispute", "dp"),
+    ("checkout.session.expired", "checkout.session", "cs"),
+    ("checkout.session.async_payment_failed", "checkout.session", "cs"),
+    ("subscription_schedule.updated", "subscription_schedule", "sub_sched"),
+    ("subscription_schedule.released", "subscription_schedule", "sub_sched"),
+];
 const INVOICE_EVENTS: [&str; 7] = [
     "paid",
     "payment_succeeded",
@@ -121,17 +138,21 @@ struct Draft {
     created: i64,
     object: Value,
     livemode: bool,
+    /// Connected account.
+    account: Option<&'static str>,
 }
 
 impl Draft {
     fn with_id(&self, id: &str) -> Vec<u8> {
         let bytes = event(id, &self.event_type, self.created, &self.object);
-        if self.livemode { live_mode(&bytes) } else { bytes }
+        let mut event: Value = serde_json::from_slice(&bytes).unwrap();
+        (event["livemode"], event["account"]) = (json!(self.livemode), json!(self.account));
+        event.to_string().into_bytes()
     }
 }
 
 fn draft() -> impl Strategy<Value = Draft> {
-    let parts = (0..10_u8, 0..4_i64, 0..2_u8, 0..3_u8, any::<u8>(), any::<u8>());
+    let parts = (0..14_u8, 0..4_i64, 0..2_u8, 0..3_u8, any::<u8>(), any::<u8>());
     parts.prop_map(|(kind, second, customer, number, a, b)| {
         let (customer, sub) = (format!("cus_{customer}"), format!("sub_{number}"));
         let (event_type, object) = match kind {
@@ -142,10 +163,13 @@ fn draft() -> impl Strategy<Value = Draft> {
                 ("checkout.session.completed".to_owned(), session)
             }
             8 => customer_event(&customer, a, b),
+            9 | 10 => object_event(&customer, a, b),
+            11 | 12 => page_event(&sub, &customer, a, b),
             _ => ("plan.created".to_owned(), json!({"id": "plan_1"})),
         };
-        // A few are live ones, of objects with the same ids.
-        Draft { event_type, created: T0 + second, object, livemode: a.is_multiple_of(8) }
+        // A few are live ones, or of a connected account, of objects with the same ids.
+        let account = a.is_multiple_of(9).then_some("acct_1");
+        Draft { event_type, created: T0 + second, object, livemode: a.is_multiple_of(8), account }
     })
 }
 
@@ -171,8 +195,29 @@ fn customer_event(customer: &str, a: u8, b: u8) -> (String, Value) {
     (format!("customer.{what}"), object)
 }
 
-fn live_mode(event: &[u8]) -> Vec<u8> {
-    let mut event: Value = serde_json::from_slice(event).unwrap();
-    event["livemode"] = json!(true);
-    event.to_string().into_bytes()
+/// Another object, in a currency without decimals or with three, as an old version of the API shows it or a new one.
+fn object_event(customer: &str, a: u8, b: u8) -> (String, Value) {
+    let (event_type, name, prefix) = OBJECT_EVENTS[usize::from(a) % OBJECT_EVENTS.len()];
+    let status = ["pending", "processing", "succeeded", "canceled", "a_status_of_2031"][usize::from(b) % 5];
+    let currency = ["jpy", "kwd", "eur"][usize::from(b) % 3];
+    let mut object = json!({"id": format!("{prefix}_{}", a % 2), "object": name, "customer": customer, "status": status,
+        "amount": i64::from(b) * 1000, "amount_refunded": b, "amount_received": b, "amount_total": b,
+        "currency": currency, "payment_intent": "pi_0", "charge": "ch_0"});
+    if b.is_multiple_of(2) {
+        object["invoice"] = json!("in_0");
+    }
+    (event_type.to_owned(), object)
+}
+
+/// A subscription with the first page of its items.
+fn page_event(sub: &str, customer: &str, a: u8, b: u8) -> (String, Value) {
+    let (event_type, mut object) = subscription_event(sub, customer, a, b);
+    let item = object["items"]["data"][0].clone();
+    let items = (0..=b % 3).map(|n| {
+        let mut item = item.clone();
+        (item["id"], item["quantity"]) = (json!(format!("si_{}", a.wrapping_add(n) % 4)), json!(b));
+        item
+    });
+    object["items"] = json!({"object": "list", "has_more": a % 3 != 0, "data": items.collect::<Vec<_>>()});
+    (event_type, object)
 }

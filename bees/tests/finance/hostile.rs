@@ -111,16 +111,7 @@ fn nested_brackets_in_an_object_that_is_not_read_do_no_harm() {
 }
 
 #[test]
-fn a_large_event_is_applied_without_its_payload() {
-    let mut object = subscription("sub_1", "cus_1", "active", T0);
-    object["description"] = json!("x".repeat(300 * 1024));
-    let change = Change::from_event(&event("evt_1", "customer.subscription.updated", T0, &object)).unwrap();
-    let stored = serde_json::to_value(&change).unwrap();
-    assert!(stored["event"]["payload"].is_null() && change.subscription.is_some());
-}
-
-#[test]
 fn the_payload_is_kept_byte_by_byte() {
     let text = "{ \"id\" : \"evt_1\",\"type\":\"x\", \"created\":1 ,\"data\":{\"object\":{\"a\":\"\\u0000\\ud83d\\udc1d\"}}}\n";
-    assert_eq!(Change::from_event(text.as_bytes()).unwrap().event.payload, text);
+    assert_eq!(&*Change::from_event(text.as_bytes()).unwrap().event.payload, text);
 }

@@ -114,16 +114,16 @@ async fn a_subscription_of_an_old_api_version_has_its_period_itself() {
 }
 
 #[tokio::test]
-async fn the_period_of_several_items_reaches_from_the_first_start_to_the_last_end() {
+async fn the_period_of_several_items_is_what_their_periods_have_in_common() {
     let mut object = subscription("sub_1", "cus_1", "active", T0);
     object["items"]["data"] = json!([
         {"price": {"id": "price_a"}, "quantity": 2, "current_period_start": T0 + 5, "current_period_end": T0 + 10},
-        {"price": {"id": "price_b"}, "current_period_start": T0, "current_period_end": T0 + 300},
+        {"price": {"id": "price_b"}, "quantity": 1, "current_period_start": T0, "current_period_end": T0 + 300},
         {"price": {"id": "price_c"}},
     ]);
     let rows = stored(&[updated("evt_1", T0, &object)]).await;
-    assert_eq!(rows[0].current_period_start.unwrap().as_second(), T0);
-    assert_eq!(rows[0].current_period_end.unwrap().as_second(), T0 + 300);
+    assert_eq!(rows[0].current_period_start.unwrap().as_second(), T0 + 5);
+    assert_eq!(rows[0].current_period_end.unwrap().as_second(), T0 + 10);
     assert_eq!((rows[0].price_id.as_deref(), rows[0].quantity), (Some("price_a"), Some(2)));
 }
 

@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail by panicking, as its assertions do")]
 
+mod access;
 mod batch;
 mod cases;
 mod harness;
 mod history;
 mod hostile;
+mod items;
+mod large;
 mod lifecycle;
 mod objects;
 mod order;
@@ -16,3 +19,4 @@ mod rest;
 mod restart;
 mod same_second;
 mod stand_in;
+mod versions;

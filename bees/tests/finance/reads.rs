@@ -12,17 +12,17 @@ use crate::harness::event::{T0, event, subscription};
 use crate::harness::file::File;
 
 /// Stripe, with answers that were written before; after the last it repeats that one.
-struct Script {
+pub(crate) struct Script {
     answers: Mutex<VecDeque<Result<Value, ReadError>>>,
     asked: Mutex<Vec<String>>,
 }
 
 impl Script {
-    fn new(answers: impl IntoIterator<Item = Result<Value, ReadError>>) -> Arc<Self> {
+    pub(crate) fn new(answers: impl IntoIterator<Item = Result<Value, ReadError>>) -> Arc<Self> {
         Arc::new(Self { answers: Mutex::new(answers.into_iter().collect()), asked: Mutex::default() })
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }

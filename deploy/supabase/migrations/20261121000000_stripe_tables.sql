@@ -91,7 +91,7 @@ create table if not exists public.stripe_events (
   outcome text not null,
   -- Why an event was ignored.
   reason text,
-  -- The event byte for byte; null above 256 KiB. Text, because jsonb prints it anew and refuses \u0000.
+  -- The event byte for byte. Text, because jsonb prints it anew and refuses \u0000.
   payload text,
   received_at timestamptz not null default now(),
   primary key (livemode, id)

@@ -106,6 +106,39 @@ create table if not exists public.stripe_subscription_items (
     on delete cascade
 );
 
+-- Once: versions of items. An event shows the first page of a long list of items. `items_version` is that of the newest
+-- event that showed all; `items_incomplete` is true where a newer one did not.
+do $$
+begin
+  if exists (
+    select from pg_catalog.pg_attribute
+    where attrelid = 'public.stripe_subscriptions'::regclass and attname = 'items_version' and not attisdropped
+  ) then
+    return;
+  end if;
+  alter table public.stripe_subscription_items add column version text collate "C" not null default '';
+  alter table public.stripe_subscriptions add column items_version text collate "C" not null default '';
+  update public.stripe_subscriptions set items_version = state_version;
+  update public.stripe_subscription_items as i set version = s.state_version
+  from public.stripe_subscriptions as s
+  where s.account = i.account and s.livemode = i.livemode and s.id = i.subscription_id;
+  alter table public.stripe_subscriptions
+    add column items_incomplete boolean generated always as (items_version < state_version) stored;
+  -- The period of items with several lengths: what they have in common, metered ones aside.
+  update public.stripe_subscriptions as s set current_period_start = p.start, current_period_end = p.until
+  from (
+    select account, livemode, subscription_id,
+      coalesce(max(current_period_start) filter (where not metered), max(current_period_start)) as start,
+      coalesce(min(current_period_end) filter (where not metered), min(current_period_end)) as until
+    from public.stripe_subscription_items group by account, livemode, subscription_id
+  ) as p
+  where s.account = p.account and s.livemode = p.livemode and s.id = p.subscription_id
+    and p.start is not null and p.until is not null;
+end
+$$;
+create index if not exists stripe_subscriptions_incomplete_idx
+  on public.stripe_subscriptions (id) where items_incomplete;
+
 -- Payment intents: one-off payments, and those of invoices.
 create table if not exists public.stripe_payments (
   account text collate "C" not null default '',

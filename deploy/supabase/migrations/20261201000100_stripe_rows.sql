@@ -1,7 +1,39 @@
 -- The parts of `apply_stripe_events`, which is in the next file: rows of objects, items, ties and checks.
 
+-- Writes a column that never changes once it is known, whichever of these changes is the newest. Their rows exist, and
+-- are locked. Of several values, which Stripe does not send, the greatest counts.
+create or replace function public.stripe_write_constant(changes jsonb, part text, table_name text, constant text)
+returns void
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+  known constant jsonb := (
+    select jsonb_agg(c.change -> part) from jsonb_array_elements(changes) as c (change)
+    where c.change #>> array[part, constant] is not null
+      and (part <> 'object' or c.change #>> '{object,table}' = table_name)
+  );
+begin
+  if known is null then
+    return;
+  end if;
+  execute format(
+    'update public.%1$I as stored set %2$I = i.value, updated_at = now()
+     from (
+       select r.account, r.livemode, r.id, max(r.%2$I) as value
+       from jsonb_populate_recordset(null::public.%1$I, $1) as r group by 1, 2, 3
+     ) as i
+     where stored.account = i.account and stored.livemode = i.livemode and stored.id = i.id
+       and (stored.%2$I is null or stored.%2$I < i.value)',
+    'stripe_' || table_name, constant
+  ) using known;
+end
+$$;
+
 -- Writes the rows of one table of objects that are told by their own events alone. Returns the places of the changes
--- that were written. Of several changes of one object the greatest version counts.
+-- that were written. Of several changes of one object the greatest version counts. Columns that never change once they
+-- are known, and that some versions of Stripe's API leave out, have no version: what is known stays.
 create or replace function public.stripe_write_objects(changes jsonb, table_name text)
 returns bigint[]
 language plpgsql
@@ -10,12 +42,22 @@ set search_path = ''
 as $$
 declare
   columns text;
-  excluded_columns text;
+  new_values text;
+  constants text[];
+  constant text;
   written bigint[];
 begin
   -- Every change of a table has the same columns.
-  select string_agg(quote_ident(key), ', ' order by key), string_agg('excluded.' || quote_ident(key), ', ' order by key)
-  into columns, excluded_columns
+  select
+    string_agg(quote_ident(key), ', ' order by key),
+    string_agg(
+      format(
+        case when key in ('invoice_id', 'customer_account') then 'greatest(stored.%1$I, excluded.%1$I)' else 'excluded.%I' end,
+        key
+      ), ', ' order by key
+    ),
+    array_agg(key) filter (where key in ('invoice_id', 'customer_account'))
+  into columns, new_values, constants
   from (
     select jsonb_object_keys(one.change -> 'object') as key
     from (
@@ -42,8 +84,11 @@ begin
        returning stored.account, stored.livemode, stored.id
      )
      select coalesce(array_agg(place), ''{}'') from incoming join written using (account, livemode, id)',
-    'stripe_' || table_name, columns, excluded_columns
+    'stripe_' || table_name, columns, new_values
   ) using changes, table_name into written;
+  foreach constant in array coalesce(constants, '{}') loop
+    perform public.stripe_write_constant(changes, 'object', table_name, constant);
+  end loop;
   return written;
 end
 $$;
@@ -99,8 +144,9 @@ begin
 end
 $$;
 
--- Replaces the items of the subscriptions whose state was written by these changes.
-create or replace function public.stripe_write_items(changes jsonb, written bigint[])
+-- Writes the items that these changes show, and deletes those that are older than the newest change that shows all. The
+-- subscriptions' rows are written, and locked.
+create or replace function public.stripe_write_items(changes jsonb, places bigint[])
 returns void
 language plpgsql
 security invoker
@@ -108,32 +154,58 @@ set search_path = ''
 as $$
 declare
   subscriptions jsonb;
+  unwritten jsonb;
+  dropped text;
 begin
   select coalesce(jsonb_agg(changes -> (place - 1)::int -> 'subscription'), '[]') into subscriptions
-  from unnest(written) as w (place);
+  from unnest(places) as p (place);
+
+  with incoming as (
+    select distinct on (s.account, s.livemode, s.id, i.id)
+      s.account, s.livemode, s.id as subscription_id, i.id, i.version, i.position, i.price_id, i.product_id, i.quantity,
+      i.metered, i.currency, i.unit_amount, i."interval", i.interval_count, i.current_period_start, i.current_period_end
+    from jsonb_array_elements(subscriptions) as c (change)
+    join public.stripe_subscriptions as s
+      on s.account = c.change ->> 'account' and s.livemode = (c.change ->> 'livemode')::boolean
+      and s.id = c.change ->> 'id'
+    cross join lateral jsonb_populate_recordset(null::public.stripe_subscription_items, c.change -> 'items') as i
+    where i.version >= s.items_version
+    order by s.account, s.livemode, s.id, i.id, i.version desc
+  ), done as (
+    insert into public.stripe_subscription_items as stored
+      (account, livemode, subscription_id, id, version, position, price_id, product_id, quantity, metered, currency,
+       unit_amount, "interval", interval_count, current_period_start, current_period_end)
+    select * from incoming
+    on conflict (account, livemode, subscription_id, id) do update
+    set version = excluded.version, position = excluded.position, price_id = excluded.price_id,
+        product_id = excluded.product_id, quantity = excluded.quantity, metered = excluded.metered,
+        currency = excluded.currency, unit_amount = excluded.unit_amount, "interval" = excluded."interval",
+        interval_count = excluded.interval_count, current_period_start = excluded.current_period_start,
+        current_period_end = excluded.current_period_end
+    where stored.version < excluded.version
+    returning account, livemode, subscription_id, id
+  )
+  select coalesce(jsonb_agg(to_jsonb(i)), '[]') into unwritten
+  from incoming as i left join done using (account, livemode, subscription_id, id)
+  where done.id is null;
+
+  -- Newer ones are stored, unless something keeps them from being written.
+  select i.id into dropped
+  from jsonb_populate_recordset(null::public.stripe_subscription_items, unwritten) as i
+  left join public.stripe_subscription_items as stored using (account, livemode, subscription_id, id)
+  where (stored.version >= i.version) is not true
+  limit 1;
+  if found then
+    raise exception 'item % was not written: a trigger or rule on public.stripe_subscription_items drops writes', dropped
+      using errcode = 'PT409';
+  end if;
 
   delete from public.stripe_subscription_items as i
-  using jsonb_array_elements(subscriptions) as s (row)
-  where i.account = s.row ->> 'account' and i.livemode = (s.row ->> 'livemode')::boolean
-    and i.subscription_id = s.row ->> 'id'
-    and not exists (select from jsonb_array_elements(s.row -> 'items') as item where item ->> 'id' = i.id);
-
-  insert into public.stripe_subscription_items as stored
-    (account, livemode, subscription_id, id, position, price_id, product_id, quantity, metered, currency, unit_amount,
-     "interval", interval_count, current_period_start, current_period_end)
-  select distinct on (s.row ->> 'account', s.row ->> 'livemode', s.row ->> 'id', i.id)
-    s.row ->> 'account', (s.row ->> 'livemode')::boolean, s.row ->> 'id', i.id, i.position, i.price_id, i.product_id,
-    i.quantity, i.metered, i.currency, i.unit_amount, i."interval", i.interval_count, i.current_period_start,
-    i.current_period_end
-  from jsonb_array_elements(subscriptions) as s (row)
-  cross join lateral jsonb_populate_recordset(null::public.stripe_subscription_items, s.row -> 'items') as i
-  on conflict (account, livemode, subscription_id, id) do update
-  set position = excluded.position, price_id = excluded.price_id, product_id = excluded.product_id,
-      quantity = excluded.quantity, metered = excluded.metered, currency = excluded.currency,
-      unit_amount = excluded.unit_amount, "interval" = excluded."interval", interval_count = excluded.interval_count,
-      current_period_start = excluded.current_period_start, current_period_end = excluded.current_period_end
-  -- Most changes of a subscription leave its items as they are.
-  where stored.* is distinct from excluded.*;
+  using jsonb_array_elements(subscriptions) as c (change), public.stripe_subscriptions as s
+  where s.account = c.change ->> 'account' and s.livemode = (c.change ->> 'livemode')::boolean
+    and s.id = c.change ->> 'id'
+    and i.account = s.account and i.livemode = s.livemode and i.subscription_id = s.id
+    and i.version < s.items_version;
 end
 $$;
 
@@ -197,7 +269,8 @@ begin
 end
 $$;
 
--- Returns the events of an object that bear the second of this version, and those of the last second before.
+-- Returns the events of an object that bear the second of this version, and those of the last second before: at most 64
+-- with 6 MiB, and `more` if there are others, or some whose payload is not stored.
 create or replace function public.stripe_events_of(event jsonb, version text)
 returns jsonb
 language sql
@@ -205,19 +278,24 @@ stable
 security invoker
 set search_path = ''
 as $$
-  with second as (
+  with of_object as not materialized (
+    select s.created, s.payload, s.id
+    from public.stripe_events as s
+    where s.account = event ->> 'account' and s.livemode = (event ->> 'livemode')::boolean
+      and s.object_id = event ->> 'object_id' and s.object_type is not distinct from event ->> 'object_type'
+  ), second as (
     select to_timestamp(substr(version, 3, 12)::bigint) as at
+  ), seconds as (
+    select at from second
+    union all select max(e.created) from of_object as e, second where e.created < second.at
   ), events as (
-    select created, payload
-    from public.stripe_events, second
-    where account = event ->> 'account' and livemode = (event ->> 'livemode')::boolean
-      and object_id = event ->> 'object_id' and object_type is not distinct from event ->> 'object_type'
-      and created <= second.at
-      and payload is not null
-    order by created desc
-    limit 64
+    select e.payload, row_number() over preference as number, sum(octet_length(e.payload)) over preference as bytes
+    from of_object as e join seconds on e.created = seconds.at
+    window preference as (order by e.created desc, octet_length(e.payload), e.id rows unbounded preceding)
   )
-  select coalesce(jsonb_agg(payload), '[]')
-  from events, second
-  where created = second.at or created = (select max(created) from events, second where created < second.at)
+  select jsonb_build_object(
+    'events', coalesce(jsonb_agg(payload) filter (where payload is not null and number <= 64 and bytes <= 6291456), '[]'),
+    'more', coalesce(bool_or(payload is null or number > 64 or bytes > 6291456), false)
+  )
+  from events
 $$;

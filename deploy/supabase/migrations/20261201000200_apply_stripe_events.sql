@@ -9,15 +9,18 @@
 --   ignored     it says nothing that is kept
 --   duplicate   this event was taken in before
 --   tie         other events of this object bear the same second: they come along ("events", with the stored
---               "version"), nothing was written; the caller decides and calls again with the version after that
+--               "version", and "more" if not all of them do), nothing was written; the caller decides and calls again
+--               with the version after that
+--   again       the same, but the answer has no room for these events; nothing was written, the caller calls again
 --   refused     the database refuses this one ("code", "message"), and no other because of it
--- An empty list writes nothing: [{"outcome": "ready", "encoding": …, "uncertain": …}].
+-- An empty list writes nothing: [{"outcome": "ready", "encoding": …, "uncertain": …, "incomplete": …}].
 --
 -- Races: two calls with one event meet at the primary key of stripe_events, and the second finds it taken. Two events
 -- of one object meet at the object's row: the version's guard is evaluated again, on the row as the first one left it,
 -- and only a greater version is written. A decision on a tie raises the version by one, so of two that were made at
 -- the same time one is written, and the other is told of the new tie. Rows are locked in one order (tables as they
--- come below, and keys in theirs): no deadlock.
+-- come below, and keys in theirs): no deadlock. Events that are tried one by one lock them in another order, so they wait
+-- until no other call runs, and let none begin.
 
 -- Takes in some events, all or none. `apply_stripe_events` calls it.
 create or replace function public.stripe_apply_batch(documents jsonb)
@@ -44,6 +47,8 @@ declare
   outcomes jsonb;
   object_table text;
 begin
+  lock table public.stripe_events in row exclusive mode;
+
   select coalesce(array_agg(number order by number), '{}') into fresh
   from (
     select distinct on (e.account, e.livemode, e.id) e.number
@@ -157,7 +162,7 @@ begin
       account, livemode, id, customer_version, customer_id, state_version, order_uncertain, order_open, status,
       customer_account, price_id, product_id, quantity, currency, current_period_start, current_period_end,
       cancel_at_period_end, cancel_at, canceled_at, ended_at, trial_start, trial_end, pause_collection_behavior,
-      pause_collection_resumes_at, metadata, metadata_user_id, checkout_version, checkout_session_id,
+      pause_collection_resumes_at, metadata, metadata_user_id, items_version, checkout_version, checkout_session_id,
       checkout_user_id, invoice_version, last_invoice_id, last_invoice_outcome, last_invoice_amount_due,
       last_invoice_amount_paid, last_invoice_currency, last_invoice_at
     )
@@ -165,7 +170,7 @@ begin
       account, livemode, id, customer_version, customer_id, state_version, order_uncertain, order_open, status,
       customer_account, price_id, product_id, quantity, currency, current_period_start, current_period_end,
       cancel_at_period_end, cancel_at, canceled_at, ended_at, trial_start, trial_end, pause_collection_behavior,
-      pause_collection_resumes_at, metadata, metadata_user_id, checkout_version, checkout_session_id,
+      pause_collection_resumes_at, metadata, metadata_user_id, items_version, checkout_version, checkout_session_id,
       checkout_user_id, invoice_version, last_invoice_id, last_invoice_outcome, last_invoice_amount_due,
       last_invoice_amount_paid, last_invoice_currency, last_invoice_at
     from incoming
@@ -190,13 +195,13 @@ begin
   ), done as (
     update public.stripe_subscriptions as stored
     set state_version = i.state_version, order_uncertain = i.order_uncertain, order_open = i.order_open,
-        status = i.status, customer_account = i.customer_account, price_id = i.price_id, product_id = i.product_id,
+        status = i.status, price_id = i.price_id, product_id = i.product_id,
         quantity = i.quantity, currency = i.currency, current_period_start = i.current_period_start,
         current_period_end = i.current_period_end, cancel_at_period_end = i.cancel_at_period_end,
         cancel_at = i.cancel_at, canceled_at = i.canceled_at, ended_at = i.ended_at, trial_start = i.trial_start,
         trial_end = i.trial_end, pause_collection_behavior = i.pause_collection_behavior,
         pause_collection_resumes_at = i.pause_collection_resumes_at, metadata = i.metadata,
-        metadata_user_id = i.metadata_user_id,
+        metadata_user_id = i.metadata_user_id, items_version = greatest(stored.items_version, i.items_version),
         customer_version = greatest(stored.customer_version, i.customer_version),
         customer_id = case
           when stored.customer_version < i.customer_version then i.customer_id else stored.customer_id
@@ -216,13 +221,24 @@ begin
     ),
     'subscription', 'stripe_subscriptions'
   );
+  -- Older changes that show all items, where the stored state does not.
+  update public.stripe_subscriptions as stored set items_version = i.items_version, updated_at = now()
+  from (
+    select r.account, r.livemode, r.id, max(r.items_version) as items_version
+    from unnest(subscriptions) with ordinality as r
+    where r.items_version <> '' and r.ordinality <> all (written || inserted) and not ties ? r.ordinality::text
+    group by r.account, r.livemode, r.id
+  ) as i
+  where stored.account = i.account and stored.livemode = i.livemode and stored.id = i.id
+    and stored.items_version < i.items_version;
   perform public.stripe_write_items(
     changes,
     array(
       select r.ordinality from unnest(subscriptions) with ordinality as r
-      where r.state_version <> '' and r.ordinality in (select unnest(written || inserted))
+      where r.state_version <> '' and not ties ? r.ordinality::text
     )
   );
+  perform public.stripe_write_constant(changes, 'subscription', 'subscriptions', 'customer_account');
 
   with incoming as (
     select distinct on (r.account, r.livemode, r.id) r.*
@@ -339,18 +355,25 @@ begin
   end if;
 
   return (
-    select jsonb_agg(
-      case
-        when ties ? f.place::text then jsonb_build_object(
-          'outcome', 'tie', 'version', ties ->> f.place::text,
-          'events', public.stripe_events_of(changes -> (f.place - 1)::int -> 'event', ties ->> f.place::text)
-        )
-        else jsonb_build_object('outcome', coalesce(outcomes ->> c.number::text, 'duplicate'))
-      end
-      order by c.number
+    with answers as (
+      select c.number,
+        case
+          when ties ? f.place::text then
+            jsonb_build_object('outcome', 'tie', 'version', ties ->> f.place::text)
+            || public.stripe_events_of(changes -> (f.place - 1)::int -> 'event', ties ->> f.place::text)
+          else jsonb_build_object('outcome', coalesce(outcomes ->> c.number::text, 'duplicate'))
+        end as answer
+      from generate_series(1, jsonb_array_length(documents)) as c (number)
+      left join unnest(fresh) with ordinality as f (number, place) using (number)
+    ), sizes as (
+      select number, answer,
+        case when answer ? 'events' then
+          sum((select sum(octet_length(e)) from jsonb_array_elements_text(answer -> 'events') as e)) over (order by number)
+        end as bytes
+      from answers
     )
-    from generate_series(1, jsonb_array_length(documents)) as c (number)
-    left join unnest(fresh) with ordinality as f (number, place) using (number)
+    select jsonb_agg(case when bytes > 6291456 then '{"outcome": "again"}' else answer end order by number)
+    from sizes
   );
 end
 $$;
@@ -365,6 +388,8 @@ declare
   documents constant jsonb := changes::jsonb;
   document jsonb;
   answers jsonb := '[]';
+  answer jsonb;
+  bytes bigint := 0;
   uncertain bigint;
 begin
   if jsonb_array_length(documents) = 0 then
@@ -383,7 +408,8 @@ begin
     perform from public.stripe_events where false;
     perform from public.stripe_subscription_items where false;
     return jsonb_build_array(jsonb_build_object(
-      'outcome', 'ready', 'encoding', current_setting('server_encoding'), 'uncertain', uncertain
+      'outcome', 'ready', 'encoding', current_setting('server_encoding'), 'uncertain', uncertain,
+      'incomplete', (select count(*) from public.stripe_subscriptions where items_incomplete)
     ));
   end if;
 
@@ -395,11 +421,19 @@ begin
       raise;
     end if;
   end;
+  -- Waits for the calls that run, and keeps others waiting: each event locks rows of its own, in no common order.
+  lock table public.stripe_events in share row exclusive mode;
   for document in
     select change from jsonb_array_elements(documents) with ordinality as c (change, number) order by number
   loop
+    if bytes > 6291456 then
+      answers := answers || jsonb_build_object('outcome', 'again');
+      continue;
+    end if;
     begin
-      answers := answers || public.stripe_apply_batch(jsonb_build_array(document));
+      answer := public.stripe_apply_batch(jsonb_build_array(document));
+      bytes := bytes + coalesce(octet_length((answer -> 0 -> 'events')::text), 0);
+      answers := answers || answer;
     exception when others then
       if left(sqlstate, 2) not in ('22', '23', '44', '54', 'P0', 'PT') then
         raise;
@@ -424,6 +458,7 @@ begin
   foreach name in array array[
     'apply_stripe_events(text)', 'stripe_apply_batch(jsonb)', 'stripe_write_objects(jsonb, text)',
     'stripe_ties(jsonb, bigint[], text, text)', 'stripe_write_items(jsonb, bigint[])',
+    'stripe_write_constant(jsonb, text, text, text)',
     'stripe_check_written(public.stripe_customers[], public.stripe_subscriptions[])',
     'stripe_check_recorded(jsonb, jsonb)', 'stripe_events_of(jsonb, text)'
   ] loop

@@ -27,8 +27,12 @@ begin
        coalesce(
          s.status in (''active'', ''trialing'') and s.pause_collection_behavior is distinct from ''void'', false
        ) as has_access,
+       -- While collection is paused, a period is paid if it began before, which the newest invoice tells.
        case
          when s.status = ''trialing'' then s.trial_end
+         when s.status = ''active'' and s.pause_collection_behavior is not null
+           and (s.last_invoice_outcome = ''paid'' and s.last_invoice_at >= s.current_period_start) is not true
+           then s.current_period_start
          when s.status = ''active'' then s.current_period_end
          when s.status in (''past_due'', ''unpaid'', ''paused'') then s.current_period_start
          when s.status = ''canceled'' then coalesce(s.ended_at, s.canceled_at)
@@ -64,6 +68,14 @@ do $$
 declare
   api_role text;
 begin
+  -- What the view reads since it tells of pauses, for users who may read it.
+  if exists (select from pg_catalog.pg_roles where rolname = 'authenticated')
+    and has_table_privilege('authenticated', 'public.subscription_access', 'select')
+    and has_column_privilege('authenticated', 'public.stripe_subscriptions', 'status', 'select')
+  then
+    grant select (last_invoice_outcome, last_invoice_at) on public.stripe_subscriptions to authenticated;
+  end if;
+
   -- Done once, which the comment shows: a second run must not take back what you have changed since.
   if pg_catalog.obj_description('public.subscription_access'::regclass, 'pg_class') is null then
     foreach api_role in array array['anon', 'authenticated', 'service_role'] loop
@@ -90,7 +102,7 @@ begin
   grant select (
     account, livemode, id, customer_id, user_id, status, price_id, product_id, quantity, current_period_start,
     current_period_end, cancel_at_period_end, cancel_at, canceled_at, ended_at, trial_end, pause_collection_behavior,
-    pause_collection_resumes_at
+    pause_collection_resumes_at, last_invoice_outcome, last_invoice_at
   ) on public.stripe_subscriptions to authenticated;
   grant select on public.subscription_access to authenticated;
   execute 'create policy "own stripe customers" on public.stripe_customers

@@ -22,7 +22,6 @@ struct Event {
 #[derive(Deserialize)]
 struct Data {
     object: Value,
-    #[serde(default)]
     previous_attributes: Option<Value>,
 }
 

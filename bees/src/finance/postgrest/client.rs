@@ -1,16 +1,17 @@
 //! A minimal PostgREST client: calls functions and reads rows.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_identity::Clock;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
-use reqwest::{Client, RequestBuilder, Response, Url, redirect};
+use reqwest::{Client, RequestBuilder, Url};
 use secrecy::SecretString;
+use serde::Serialize;
 
 use super::super::error::RecordError;
-use super::super::limits::{ANSWER_BYTES_MAX, CONNECT_TIMEOUT, READ_TIMEOUT, WRITE_TIMEOUT};
+use super::super::http::{self, NoAnswer};
+use super::super::limits::{ANSWER_BYTES_MAX, READ_TIMEOUT, WRITE_TIMEOUT};
 use super::{error, key};
 
 /// A client of one PostgREST service, with the rights of one role.
@@ -26,19 +27,12 @@ impl PostgrestClient {
         let base = rest_base(url)?;
         let mut headers: HeaderMap = key::headers(key)?;
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        install_crypto_provider();
-        let http = Client::builder()
-            .default_headers(headers)
-            .user_agent(concat!("apiary/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(redirect::Policy::none())
-            .build()
-            .map_err(|error| RecordError::Setting(format!("the HTTP client cannot be made: {error}")))?;
+        let http = http::client(headers).map_err(RecordError::Setting)?;
         Ok(Self { http, base, clock })
     }
 
     /// Calls a function with named arguments: `POST /rest/v1/rpc/<function>`.
-    pub(super) async fn rpc(&self, function: &str, arguments: &serde_json::Value) -> Result<Vec<u8>, RecordError> {
+    pub(super) async fn rpc(&self, function: &str, arguments: &impl Serialize) -> Result<Vec<u8>, RecordError> {
         let request = self.http.post(self.endpoint(&["rpc", function])?).json(arguments);
         self.send(request, WRITE_TIMEOUT).await
     }
@@ -59,77 +53,33 @@ impl PostgrestClient {
     }
 
     async fn send(&self, request: RequestBuilder, timeout: Duration) -> Result<Vec<u8>, RecordError> {
-        let response = request.timeout(timeout).send().await.map_err(|error| transport(error, timeout))?;
+        let response = request.timeout(timeout).send().await;
+        let response = response.map_err(|error| unavailable(http::no_answer(error, timeout)))?;
         let status = response.status();
-        let retry_after = error::retry_after(response.headers(), self.clock.now());
-        let body = read(response, timeout).await?;
+        let retry_after = http::retry_after(response.headers(), self.clock.now());
+        let body = http::read(response, ANSWER_BYTES_MAX, timeout).await.map_err(unavailable)?;
         if status.is_success() { Ok(body) } else { Err(error::of(status, retry_after, &body)) }
     }
 }
 
-/// Reads the body, up to [`ANSWER_BYTES_MAX`], so that no answer exhausts the memory.
-async fn read(mut response: Response, timeout: Duration) -> Result<Vec<u8>, RecordError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| transport(error, timeout))? {
-        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-            return Err(RecordError::Answer(format!("more than {ANSWER_BYTES_MAX} bytes")));
-        }
-        body.extend_from_slice(&chunk);
+fn unavailable(error: NoAnswer) -> RecordError {
+    match error {
+        NoAnswer::Unavailable(what) => RecordError::unavailable(what),
+        NoAnswer::TooLarge(bytes_max) => RecordError::Answer(format!("more than {bytes_max} bytes")),
     }
-    Ok(body)
-}
-
-/// Converts an error without an answer. The text omits the URL, because its query or user part may hold a secret.
-fn transport(error: reqwest::Error, timeout: Duration) -> RecordError {
-    if error.is_timeout() && !error.is_connect() {
-        return RecordError::unavailable(format!("no answer within {} s", timeout.as_secs()));
-    }
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    RecordError::unavailable(text)
 }
 
 /// Returns the URL of the REST API, from the project's URL or from the API's own.
 fn rest_base(url: &str) -> Result<Url, RecordError> {
-    let setting = |what: &str| {
+    let mut base = http::server(url).map_err(|what| {
         RecordError::Setting(format!("SUPABASE_URL {what}: set it to the project's URL, https://<project>.supabase.co"))
-    };
-    let mut base = Url::parse(url.trim()).map_err(|error| setting(&format!("is no URL ({error})")))?;
-    if !base.username().is_empty() || base.password().is_some() {
-        return Err(setting("holds a user or password, which do not belong there"));
-    }
-    match base.scheme() {
-        "https" => {}
-        "http" if is_loopback(&base) => {}
-        "http" => return Err(setting("is not encrypted, and the key would be readable on the way")),
-        _ => return Err(setting("is neither https nor http")),
-    }
+    })?;
     base.set_query(None);
     base.set_fragment(None);
     let path = base.path().trim_end_matches('/');
     let path = if path.ends_with("/rest/v1") { path.to_owned() } else { format!("{path}/rest/v1") };
     base.set_path(&path);
     Ok(base)
-}
-
-pub(in crate::finance) fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// Installs a TLS provider if there is none, because reqwest panics without one. `main` installs one first, but a
-/// library cannot rely on that.
-pub(in crate::finance) fn install_crypto_provider() {
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Losing the race to another thread is harmless: a provider is installed.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    }
 }
 
 #[cfg(test)]

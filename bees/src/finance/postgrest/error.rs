@@ -5,12 +5,9 @@
 use std::time::Duration;
 
 use apiary_protocol::fault::PostgrestError;
-use jiff::Timestamp;
 use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use super::super::error::RecordError;
-use super::super::limits::RETRY_AFTER_MAX;
 use super::super::sqlstate;
 
 /// Characters quoted from an answer that is not PostgREST's.
@@ -65,20 +62,6 @@ fn is_transient(status: StatusCode) -> bool {
     matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS)
 }
 
-/// Returns the wait asked for by `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3), at most
-/// [`RETRY_AFTER_MAX`].
-pub(in crate::finance) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let asked = match value.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
-            Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO)
-        }
-    };
-    Some(asked.min(RETRY_AFTER_MAX))
-}
-
 fn quote(body: &[u8]) -> String {
     String::from_utf8_lossy(body).chars().filter(|character| !character.is_control()).take(QUOTED_CHARS_MAX).collect()
 }
@@ -87,24 +70,8 @@ fn quote(body: &[u8]) -> String {
 mod tests {
     use apiary_executor_sdk::Fault;
     use apiary_protocol::fault::of_http_answer;
-    use reqwest::header::HeaderValue;
 
     use super::*;
-
-    fn headers(retry_after: &str) -> HeaderMap {
-        HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_str(retry_after).unwrap())])
-    }
-
-    #[test]
-    fn retry_after_is_read_as_seconds_and_as_a_date() {
-        let now: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
-        assert_eq!(retry_after(&headers("7"), now), Some(Duration::from_secs(7)));
-        assert_eq!(retry_after(&headers("Sat, 21 Nov 2026 10:01:00 GMT"), now), Some(Duration::from_secs(60)));
-        assert_eq!(retry_after(&headers("Sat, 21 Nov 2026 09:00:00 GMT"), now), Some(Duration::ZERO));
-        assert_eq!(retry_after(&headers("99999999"), now), Some(RETRY_AFTER_MAX));
-        assert_eq!(retry_after(&headers("soon"), now), None);
-        assert_eq!(retry_after(&HeaderMap::new(), now), None);
-    }
 
     #[test]
     fn a_code_of_postgres_outweighs_the_status() {

@@ -7,6 +7,3 @@ mod record;
 mod rows;
 
 pub use record::PostgrestRecord;
-
-pub(super) use client::{install_crypto_provider, is_loopback};
-pub(super) use error::retry_after;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use apiary_identity::Clock;
 use async_trait::async_trait;
 use secrecy::SecretString;
-use serde_json::json;
+use serde::Serialize;
 
 use super::super::answer;
 use super::super::change::Change;
@@ -19,6 +19,12 @@ const COLUMNS: &str = "account,livemode,id,customer_id,user_id,status,price_id,p
     current_period_start,current_period_end,cancel_at_period_end,cancel_at,canceled_at,ended_at,trial_start,\
     trial_end,pause_collection_behavior,pause_collection_resumes_at,order_uncertain,metadata,checkout_session_id,last_invoice_id,last_invoice_outcome,last_invoice_amount_due,\
     last_invoice_amount_paid,last_invoice_currency,last_invoice_at";
+
+/// Arguments of the function.
+#[derive(Serialize)]
+struct Arguments<'a> {
+    changes: &'a str,
+}
 
 /// Customers and subscriptions in a Supabase project.
 pub struct PostgrestRecord {
@@ -52,7 +58,7 @@ impl PostgrestRecord {
     }
 
     async fn call_function(&self, document: &str) -> Result<Vec<u8>, RecordError> {
-        let arguments = json!({ "changes": document });
+        let arguments = Arguments { changes: document };
         self.outbound.call(|| self.client.rpc("apply_stripe_events", &arguments)).await
     }
 }

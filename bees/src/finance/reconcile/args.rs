@@ -11,7 +11,7 @@ const SHOWN_MAX: u32 = 500;
 const SECONDS_MAX: u32 = 3600;
 
 /// JSON Schema of the arguments.
-pub const ARGS_SCHEMA: &str = r#"{
+pub(in crate::finance) const ARGS_SCHEMA: &str = r#"{
   "type": "object",
   "properties": {
     "kinds": {
@@ -62,10 +62,8 @@ pub struct Cursor {
     /// The kind in progress; those before it are done.
     pub kind: Kind,
     /// The last object that was compared.
-    #[serde(default)]
     pub after: Option<String>,
     /// Second of that object's creation: the place if the object itself is deleted meanwhile.
-    #[serde(default)]
     pub created_s: Option<i64>,
 }
 

@@ -21,7 +21,7 @@ pub const SETTLE_S: i64 = 10;
 
 /// The state of record of one mode and account.
 #[derive(Clone)]
-pub struct Ledger {
+pub(super) struct Ledger {
     record: Arc<dyn Record>,
     writer: Writer,
     livemode: bool,
@@ -37,7 +37,7 @@ pub(super) struct Wanted {
 
 impl Ledger {
     /// Names the mode of the key, and a connected account if it is not the key's own.
-    pub fn new(record: Arc<dyn Record>, stripe: &Arc<StripeApi>, account: Option<&str>) -> Self {
+    pub(super) fn new(record: Arc<dyn Record>, stripe: &Arc<StripeApi>, account: Option<&str>) -> Self {
         let reads: Arc<dyn StripeReads> = Arc::<StripeApi>::clone(stripe);
         let writer = Writer::new(Arc::clone(&record)).with_reads(reads);
         Self { record, writer, livemode: stripe.key().is_live(), account: account.unwrap_or_default().to_owned() }
@@ -48,18 +48,15 @@ impl Ledger {
         let id = object["id"].as_str().unwrap_or_default().to_owned();
         let as_of_s = as_of_s.saturating_sub(SETTLE_S).max(0);
         let read = Change::from_object(&self.account, self.livemode, object, as_of_s);
-        let mut change = read.map_err(|error| error.to_string())?;
-        // What was read can be read again: a first import would store it all twice. Where this second's order must be
-        // decided, the writer reads the object once more.
-        change.event.payload.clear();
-        let document = serde_json::to_value(&change).map_err(|error| error.to_string())?;
+        let change = read.map_err(|error| error.to_string())?;
+        let mut document = serde_json::to_value(&change).map_err(|error| error.to_string())?;
         let part = match kind {
             Kind::Customers => "customer",
             Kind::Subscriptions => "subscription",
             _ => "object",
         };
-        match document.get(part) {
-            Some(Value::Object(row)) => Ok(Wanted { id, change, row: row.clone() }),
+        match document.get_mut(part).map(Value::take) {
+            Some(Value::Object(row)) => Ok(Wanted { id, change, row }),
             _ => Err(change.event.reason.unwrap_or_else(|| "the state of record keeps nothing of it".to_owned())),
         }
     }

@@ -18,9 +18,10 @@ mod ledger;
 mod report;
 mod run;
 
-pub use args::{ARGS_SCHEMA, Cursor, Request};
-pub use ledger::{Ledger, SETTLE_S};
+pub use args::{Cursor, Request};
+pub use ledger::SETTLE_S;
 pub use report::{Counts, Difference, Finding, Report, Skipped};
 pub use run::{ReconcileError, check, run};
 
+pub(super) use args::ARGS_SCHEMA;
 pub(super) use handler::handle;

@@ -13,17 +13,17 @@ pub struct Report {
     /// Live or test mode, by the key.
     pub livemode: bool,
     /// The connected account; the key's own if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
     /// True if differences were to be repaired.
     pub repair: bool,
     /// True if every list was read to its end.
     pub finished: bool,
     /// The place to go on from, unless finished.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<Cursor>,
     /// Reason of an end before the time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
     /// Numbers of objects, by kind.
     pub kinds: BTreeMap<Kind, Counts>,
@@ -66,7 +66,7 @@ pub struct Difference {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<String>,
     /// The fault, of an object that cannot be read, or that the state of record refuses.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub what: Option<String>,
 }
 

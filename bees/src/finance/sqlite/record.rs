@@ -6,13 +6,13 @@ use apiary_database::{SqliteTransaction, SqliteWriter};
 use apiary_executor_sdk::Fault;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
 use sqlx::{Row as _, query};
 
 use super::super::answer;
 use super::super::change::{Change, ObjectChange};
 use super::super::error::RecordError;
-use super::super::limits::READ_TIMEOUT;
+use super::super::limits::{READ_TIMEOUT, TIES_BYTES_MAX};
 use super::super::record::{Answer, Applied, Readiness, Record, Subscription, SubscriptionQuery, Tie};
 use super::super::version;
 use super::{error, schema};
@@ -32,7 +32,7 @@ struct Row {
     write_state: &'static str,
     /// Writes of the other registers.
     writes: &'static [&'static str],
-    /// Writes of what any event may mention; they do not count as changes.
+    /// Writes of what any event may mention, and of what never changes; they do not count as changes.
     mentions: &'static [&'static str],
     stored: &'static str,
     /// Counts the row if no other register is older than the change's.
@@ -56,7 +56,7 @@ const SUBSCRIPTION: Row = Row {
     name: include_str!("name_subscription.sql"),
     write_state: include_str!("write_subscription_state.sql"),
     writes: &[include_str!("write_subscription_checkout.sql"), include_str!("write_subscription_invoice.sql")],
-    mentions: &[include_str!("write_subscription_customer.sql")],
+    mentions: &[include_str!("write_subscription_customer.sql"), include_str!("keep_subscription.sql")],
     stored: include_str!("stored_subscription.sql"),
     check: include_str!("check_subscription.sql"),
 };
@@ -70,6 +70,13 @@ const OBJECTS: [(&str, &str); 7] = [
     ("payments", include_str!("write_payments.sql")),
     ("refunds", include_str!("write_refunds.sql")),
     ("schedules", include_str!("write_schedules.sql")),
+];
+
+/// Writes of what never changes in these objects, by table.
+const KEEPS: [(&str, &str); 3] = [
+    ("charges", include_str!("keep_charges.sql")),
+    ("checkouts", include_str!("keep_checkouts.sql")),
+    ("payments", include_str!("keep_payments.sql")),
 ];
 
 impl SqliteRecord {
@@ -124,8 +131,11 @@ impl Record for SqliteRecord {
     async fn check(&self) -> Result<Readiness, RecordError> {
         let mut transaction = self.writer.begin().await.map_err(error::of)?;
         let row = transaction.row(query(include_str!("count_uncertain.sql"))).await.map_err(error::of)?;
-        let uncertain: i64 = row.map_or(Ok(0), |row| row.try_get(0)).map_err(error::of)?;
-        Ok(Readiness { encoding: "UTF8".to_owned(), uncertain: u64::try_from(uncertain).unwrap_or(0) })
+        let number = |row: Option<SqliteRow>| row.map_or(Ok(0_i64), |row| row.try_get(0)).map_err(error::of);
+        let uncertain = u64::try_from(number(row)?).unwrap_or(0);
+        let row = transaction.row(query(include_str!("count_incomplete.sql"))).await.map_err(error::of)?;
+        let incomplete = u64::try_from(number(row)?).unwrap_or(0);
+        Ok(Readiness { encoding: "UTF8".to_owned(), uncertain, incomplete })
     }
 
     /// Checkpoints the write-ahead log, so that the one file holds everything.
@@ -137,9 +147,16 @@ impl Record for SqliteRecord {
 impl SqliteRecord {
     async fn apply_together(&self, changes: &[&Change]) -> Result<Vec<Answer>, RecordError> {
         let mut transaction = self.writer.begin().await.map_err(error::of)?;
-        let mut answers = Vec::with_capacity(changes.len());
+        let (mut answers, mut ties_bytes) = (Vec::with_capacity(changes.len()), 0_usize);
         for change in changes {
-            answers.push(merge(&mut transaction, change).await?);
+            let mut answer = merge(&mut transaction, change).await?;
+            if let Answer::Tie(tie) = &answer {
+                ties_bytes += tie.events.iter().map(String::len).sum::<usize>();
+                if ties_bytes > TIES_BYTES_MAX {
+                    answer = Answer::Again;
+                }
+            }
+            answers.push(answer);
         }
         transaction.commit().await.map_err(error::of)?;
         Ok(answers)
@@ -173,7 +190,7 @@ async fn make_private(path: &Path) -> Result<(), RecordError> {
 
 /// Applies a change with the steps of the Postgres function `apply_stripe_events`, one statement each.
 async fn merge(transaction: &mut SqliteTransaction, change: &Change) -> Result<Answer, RecordError> {
-    let document = answer::one(change)?;
+    let document = answer::without_payload(change)?;
     if count(transaction, include_str!("find_event.sql"), &document).await? > 0 {
         return Ok(Answer::Done(Applied::Duplicate));
     }
@@ -181,11 +198,16 @@ async fn merge(transaction: &mut SqliteTransaction, change: &Change) -> Result<A
     if let Some(customer) = &change.customer {
         merge.row(&CUSTOMER, &customer.state_version).await?;
     }
-    if let Some(subscription) = &change.subscription
-        && merge.row(&SUBSCRIPTION, &subscription.state_version).await?
-    {
-        merge.run(include_str!("delete_items.sql")).await?;
-        merge.run(include_str!("write_items.sql")).await?;
+    if let Some(subscription) = &change.subscription {
+        merge.row(&SUBSCRIPTION, &subscription.state_version).await?;
+        if !subscription.state_version.is_empty() && merge.tie.is_none() {
+            merge.run(include_str!("write_items_version.sql")).await?;
+            merge.run(include_str!("write_items.sql")).await?;
+            merge.run(include_str!("delete_items.sql")).await?;
+            if count(merge.transaction, include_str!("check_items.sql"), &merge.document).await? > 0 {
+                return Err(dropped("item", "stripe_subscription_items"));
+            }
+        }
     }
     if let Some(object) = &change.object {
         merge.object(object).await?;
@@ -230,6 +252,7 @@ const OPEN_ORDERS: [(&str, &str); 9] = [
 struct Merge<'a> {
     transaction: &'a mut SqliteTransaction,
     change: &'a Change,
+    /// The change without the event as received, which one statement needs.
     document: String,
     rows_changed: u64,
     /// Stored version of an object whose events tie.
@@ -237,8 +260,8 @@ struct Merge<'a> {
 }
 
 impl Merge<'_> {
-    /// Writes every register of one row. Returns true if its state was written.
-    async fn row(&mut self, row: &Row, version: &str) -> Result<bool, RecordError> {
+    /// Writes every register of one row.
+    async fn row(&mut self, row: &Row, version: &str) -> Result<(), RecordError> {
         self.run(row.name).await?;
         let written = self.run(row.write_state).await?;
         self.settle(row.stored, written, version, row.part, row.table).await?;
@@ -252,7 +275,7 @@ impl Merge<'_> {
         if count(self.transaction, row.check, &self.document).await? != 1 {
             return Err(dropped(row.part, row.table));
         }
-        Ok(written > 0)
+        Ok(())
     }
 
     async fn object(&mut self, object: &ObjectChange) -> Result<(), RecordError> {
@@ -260,6 +283,9 @@ impl Merge<'_> {
             return Err(RecordError::Answer(format!("no table for {}", object.table)));
         };
         let written = self.run(write).await?;
+        if let Some((_, keep)) = KEEPS.iter().find(|(name, _)| name == table) {
+            self.run(keep).await?;
+        }
         self.settle(include_str!("stored_object.sql"), written, &object.state_version, "object", table).await
     }
 
@@ -299,15 +325,18 @@ impl Merge<'_> {
             let second = Timestamp::from_second(version::second(&version).unwrap_or_default()).unwrap_or_default();
             let select = query(include_str!("events_of.sql")).bind(&self.document).bind(second.to_string());
             let rows = self.transaction.rows(select).await.map_err(error::of)?;
-            let events = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(error::of)?;
-            return Ok(Answer::Tie(Tie { version, events }));
+            let events = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<Option<String>>, _>>();
+            let events = events.map_err(error::of)?;
+            let more = events.iter().any(Option::is_none);
+            return Ok(Answer::Tie(Tie { version, events: events.into_iter().flatten().collect(), more }));
         }
         let applied = match self.rows_changed {
             _ if self.change.is_empty() => Applied::Ignored,
             0 => Applied::Superseded,
             _ => Applied::Applied,
         };
-        let record = query(include_str!("record_event.sql")).bind(&self.document).bind(applied.as_str());
+        let payload = Some(&*self.change.event.payload).filter(|payload| !payload.is_empty());
+        let record = query(include_str!("record_event.sql")).bind(&self.document).bind(applied.as_str()).bind(payload);
         match self.transaction.changed(record).await.map_err(error::of)? {
             0 => Err(dropped("event", "stripe_events")),
             _ => Ok(Answer::Done(applied)),

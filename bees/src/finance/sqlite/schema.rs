@@ -10,7 +10,7 @@ use super::super::error::RecordError;
 use super::error;
 
 /// Migration steps. Step n takes a file from version n to n + 1; the file stores its version (`user_version`).
-const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+const STEPS: [&str; 3] = [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 /// Application id that marks a file of the finance bee (<https://www.sqlite.org/pragma.html#pragma_application_id>):
 /// "APFN".
 const APPLICATION_ID: i64 = 0x4150_464e;

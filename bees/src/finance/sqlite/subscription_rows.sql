@@ -2,7 +2,7 @@
 -- as a JSON list.
 select s.*, (
   select json_group_array(json_object(
-    'id', i.id, 'position', i.position, 'price_id', i.price_id, 'product_id', i.product_id, 'quantity', i.quantity,
+    'id', i.id, 'version', i.version, 'position', i.position, 'price_id', i.price_id, 'product_id', i.product_id, 'quantity', i.quantity,
     'metered', i.metered, 'currency', i.currency, 'unit_amount', i.unit_amount, 'interval', i.interval,
     'interval_count', i.interval_count, 'current_period_start', i.current_period_start,
     'current_period_end', i.current_period_end

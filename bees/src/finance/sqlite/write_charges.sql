@@ -18,7 +18,7 @@ on conflict (account, livemode, id) do update
 set
     state_version = excluded.state_version, order_uncertain = excluded.order_uncertain,
     order_open = excluded.order_open, status = excluded.status, customer_id = excluded.customer_id,
-    payment_id = excluded.payment_id, invoice_id = excluded.invoice_id, amount = excluded.amount,
+    payment_id = excluded.payment_id, amount = excluded.amount,
     amount_captured = excluded.amount_captured, amount_refunded = excluded.amount_refunded,
     currency = excluded.currency, paid = excluded.paid, refunded = excluded.refunded, disputed = excluded.disputed,
     failure_code = excluded.failure_code, created = excluded.created, metadata = excluded.metadata,

@@ -18,7 +18,7 @@ set
     state_version = excluded.state_version, order_uncertain = excluded.order_uncertain,
     order_open = excluded.order_open, status = excluded.status, payment_status = excluded.payment_status,
     mode = excluded.mode, customer_id = excluded.customer_id, subscription_id = excluded.subscription_id,
-    payment_id = excluded.payment_id, invoice_id = excluded.invoice_id, amount_total = excluded.amount_total,
+    payment_id = excluded.payment_id, amount_total = excluded.amount_total,
     currency = excluded.currency, email = excluded.email, created = excluded.created,
     client_reference_id = excluded.client_reference_id, metadata = excluded.metadata,
     metadata_user_id = excluded.metadata_user_id, updated_at = strftime('%Y-%m-%dT%H:%M:%fZ')

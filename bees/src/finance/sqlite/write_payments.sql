@@ -18,7 +18,6 @@ on conflict (account, livemode, id) do update
 set
     state_version = excluded.state_version, order_uncertain = excluded.order_uncertain,
     order_open = excluded.order_open, status = excluded.status, customer_id = excluded.customer_id,
-    customer_account = excluded.customer_account, invoice_id = excluded.invoice_id,
     latest_charge_id = excluded.latest_charge_id, amount = excluded.amount,
     amount_received = excluded.amount_received, currency = excluded.currency, description = excluded.description,
     last_error_code = excluded.last_error_code, created = excluded.created, canceled_at = excluded.canceled_at,

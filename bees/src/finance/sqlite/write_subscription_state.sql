@@ -2,7 +2,7 @@
 update stripe_subscriptions
 set state_version = ?1 ->> '$.subscription.state_version',
     order_uncertain = ?1 ->> '$.subscription.order_uncertain', order_open = ?1 ->> '$.subscription.order_open',
-    customer_account = ?1 ->> '$.subscription.customer_account', status = ?1 ->> '$.subscription.status',
+    status = ?1 ->> '$.subscription.status',
     price_id = ?1 ->> '$.subscription.price_id', product_id = ?1 ->> '$.subscription.product_id',
     quantity = ?1 ->> '$.subscription.quantity', currency = ?1 ->> '$.subscription.currency',
     current_period_start = ?1 ->> '$.subscription.current_period_start',

@@ -11,31 +11,18 @@ use super::object::Columns;
 #[derive(Deserialize)]
 pub(super) struct Charge {
     id: String,
-    #[serde(default)]
     status: Option<String>,
-    #[serde(default)]
     customer: Option<Reference>,
-    #[serde(default)]
     payment_intent: Option<Reference>,
-    #[serde(default)]
     invoice: Option<Reference>,
-    #[serde(default)]
     amount: Option<i64>,
-    #[serde(default)]
     amount_captured: Option<i64>,
-    #[serde(default)]
     amount_refunded: Option<i64>,
-    #[serde(default)]
     currency: Option<String>,
-    #[serde(default)]
     paid: Option<bool>,
-    #[serde(default)]
     refunded: Option<bool>,
-    #[serde(default)]
     disputed: Option<bool>,
-    #[serde(default)]
     failure_code: Option<String>,
-    #[serde(default)]
     created: Option<i64>,
     #[serde(default)]
     metadata: Metadata,

@@ -15,31 +15,18 @@ use crate::finance::version;
 pub(super) struct Session {
     id: String,
     /// Absent before API version 2019-03-14. Then a session with a subscription counts as one in subscription mode.
-    #[serde(default)]
     mode: Option<String>,
-    #[serde(default)]
     customer: Option<Reference>,
-    #[serde(default)]
     subscription: Option<Reference>,
-    #[serde(default)]
     payment_intent: Option<Reference>,
-    #[serde(default)]
     invoice: Option<Reference>,
-    #[serde(default)]
     status: Option<String>,
-    #[serde(default)]
     payment_status: Option<String>,
-    #[serde(default)]
     amount_total: Option<i64>,
-    #[serde(default)]
     currency: Option<String>,
-    #[serde(default)]
     created: Option<i64>,
-    #[serde(default)]
     client_reference_id: Option<String>,
-    #[serde(default)]
     customer_email: Option<String>,
-    #[serde(default)]
     customer_details: Option<CustomerDetails>,
     #[serde(default)]
     metadata: Metadata,
@@ -47,9 +34,7 @@ pub(super) struct Session {
 
 #[derive(Deserialize)]
 struct CustomerDetails {
-    #[serde(default)]
     email: Option<String>,
-    #[serde(default)]
     name: Option<String>,
 }
 

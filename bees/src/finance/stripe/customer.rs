@@ -12,13 +12,10 @@ use crate::finance::version;
 #[derive(Deserialize)]
 pub(super) struct Customer {
     id: String,
-    #[serde(default)]
     email: Option<String>,
-    #[serde(default)]
     name: Option<String>,
     #[serde(default)]
     metadata: Metadata,
-    #[serde(default)]
     deleted: Option<bool>,
 }
 

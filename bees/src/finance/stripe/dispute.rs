@@ -11,23 +11,14 @@ use super::object::Columns;
 #[derive(Deserialize)]
 pub(super) struct Dispute {
     id: String,
-    #[serde(default)]
     status: Option<String>,
-    #[serde(default)]
     charge: Option<Reference>,
-    #[serde(default)]
     payment_intent: Option<Reference>,
-    #[serde(default)]
     amount: Option<i64>,
-    #[serde(default)]
     currency: Option<String>,
-    #[serde(default)]
     reason: Option<String>,
-    #[serde(default)]
     is_charge_refundable: Option<bool>,
-    #[serde(default)]
     evidence_details: Option<EvidenceDetails>,
-    #[serde(default)]
     created: Option<i64>,
     #[serde(default)]
     metadata: Metadata,
@@ -35,7 +26,6 @@ pub(super) struct Dispute {
 
 #[derive(Deserialize)]
 struct EvidenceDetails {
-    #[serde(default)]
     due_by: Option<i64>,
 }
 

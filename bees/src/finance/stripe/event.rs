@@ -1,9 +1,12 @@
 //! Parses an event, and dispatches its object by the type of event.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
 use super::customer::mentioned;
 use super::field::{Reference, object_id, reference, second, short_text, version_id};
@@ -105,11 +108,8 @@ struct Event<'a> {
     #[serde(rename = "type")]
     event_type: String,
     created: i64,
-    #[serde(default)]
     livemode: Option<bool>,
-    #[serde(default)]
     account: Option<String>,
-    #[serde(default)]
     api_version: Option<String>,
     #[serde(borrow)]
     data: Data<'a>,
@@ -124,9 +124,7 @@ struct Data<'a> {
 /// Kind and id of an event's object.
 #[derive(Default, Deserialize)]
 struct Subject {
-    #[serde(default)]
     object: Option<String>,
-    #[serde(default)]
     id: Option<String>,
 }
 
@@ -141,11 +139,17 @@ impl Change {
             return Err(EventError::TooLarge(bytes.len()));
         }
         let received = std::str::from_utf8(bytes).map_err(|error| EventError::Form(error.to_string()))?;
-        let text = surrogate::repaired(received);
-        let event: Event<'_> = serde_json::from_str(&text).map_err(|error| EventError::Form(error.to_string()))?;
+        let mut change = Self::from_text(&surrogate::repaired(received))?;
+        change.event.payload = Arc::from(received);
+        Ok(change)
+    }
+
+    /// Reads an event in Unicode, and leaves the payload empty.
+    fn from_text(text: &str) -> Result<Self, EventError> {
+        let event: Event<'_> = serde_json::from_str(text).map_err(|error| EventError::Form(error.to_string()))?;
         let occurrence = event.occurrence()?;
         let meaning = meaning(&occurrence, &event.event_type, event.data.object)?;
-        Ok(Self::new(row(&event, &occurrence, received)?, meaning))
+        Ok(Self::new(row(&event, &occurrence)?, meaning))
     }
 
     /// Reads the change that an object as read at Stripe makes: it counts from this second on, like an event.
@@ -154,14 +158,20 @@ impl Change {
     ///
     /// An object that the state of record does not keep, or that lacks a required field.
     pub fn from_object(account: &str, livemode: bool, object: &Value, as_of_s: i64) -> Result<Self, EventError> {
-        let id = object["id"].as_str().unwrap_or_default();
-        let plain = |character: char| if character.is_ascii_alphanumeric() { character } else { '_' };
-        let event = json!({
-            "id": format!("read_{as_of_s}_{}", id.chars().take(ID_CHARS_MAX / 2).map(plain).collect::<String>()),
-            "object": "event", "type": READ, "created": as_of_s, "livemode": livemode,
-            "account": Some(account).filter(|account| !account.is_empty()), "data": {"object": object},
-        });
-        Self::from_event(event.to_string().as_bytes())
+        let text = object.to_string();
+        let object = serde_json::from_str(&text).map_err(|error| EventError::Form(error.to_string()))?;
+        let event = Event {
+            id: reading_id(&text, as_of_s),
+            event_type: READ.to_owned(),
+            created: as_of_s,
+            livemode: Some(livemode),
+            account: Some(account.to_owned()).filter(|account| !account.is_empty()),
+            api_version: None,
+            data: Data { object },
+        };
+        let occurrence = event.occurrence()?;
+        let meaning = meaning(&occurrence, READ, object)?;
+        Ok(Self::new(row(&event, &occurrence)?, meaning))
     }
 
     /// Returns this change with another state of its object: the event is recorded, and the object written as given, as
@@ -170,6 +180,21 @@ impl Change {
         let EventRow { account, livemode, .. } = &self.event;
         let read = Self::from_object(account, *livemode, object, as_of_s)?;
         Ok(Self { event: self.event.clone(), ..read })
+    }
+
+    /// Returns this change of a subscription with all items: those that the event shows, and the others of these, as read
+    /// at Stripe.
+    pub(in crate::finance) fn with_items(&self, all: &Value) -> Result<Self, EventError> {
+        let no_list = || EventError::field("data.object.items", "is no list at Stripe".to_owned());
+        let text = surrogate::repaired(&self.event.payload);
+        let mut event: Value = serde_json::from_str(&text).map_err(|error| EventError::Form(error.to_string()))?;
+        let items = &mut event["data"]["object"]["items"];
+        items["has_more"] = false.into();
+        let (Some(shown), Some(all)) = (items["data"].as_array_mut(), all.as_array()) else { return Err(no_list()) };
+        let others = all.iter().filter(|item| shown.iter().all(|known| known["id"] != item["id"]));
+        let others: Vec<Value> = others.cloned().collect();
+        shown.extend(others);
+        Ok(Self { event: self.event.clone(), ..Self::from_text(&event.to_string())? })
     }
 
     fn new(mut event: EventRow, meaning: Meaning) -> Self {
@@ -183,6 +208,17 @@ impl Change {
     }
 }
 
+/// Returns the id in place of an event's for an object as read at Stripe. It depends on the contents, because two reads in
+/// one second may differ.
+fn reading_id(object: &str, as_of_s: i64) -> String {
+    let mut hasher = DefaultHasher::new();
+    object.hash(&mut hasher);
+    let Subject { id, .. } = serde_json::from_str(object).unwrap_or_default();
+    let plain = |character: char| if character.is_ascii_alphanumeric() { character } else { '_' };
+    let id: String = id.unwrap_or_default().chars().take(ID_CHARS_MAX / 2).map(plain).collect();
+    format!("read_{as_of_s}_{id}_{:016x}", hasher.finish())
+}
+
 impl Event<'_> {
     fn occurrence(&self) -> Result<Occurrence, EventError> {
         Ok(Occurrence {
@@ -194,7 +230,7 @@ impl Event<'_> {
     }
 }
 
-fn row(event: &Event<'_>, occurrence: &Occurrence, received: &str) -> Result<EventRow, EventError> {
+fn row(event: &Event<'_>, occurrence: &Occurrence) -> Result<EventRow, EventError> {
     // Objects of types that are not kept may have any form.
     let subject: Subject = serde_json::from_str(event.data.object.get()).unwrap_or_default();
     Ok(EventRow {
@@ -210,7 +246,7 @@ fn row(event: &Event<'_>, occurrence: &Occurrence, received: &str) -> Result<Eve
         customer_id: None,
         subscription_id: None,
         reason: None,
-        payload: received.to_owned(),
+        payload: Arc::default(),
     })
 }
 

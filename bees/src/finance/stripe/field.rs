@@ -30,6 +30,8 @@ impl Reference {
 pub(super) struct List<T> {
     #[serde(default = "Vec::new")]
     pub(super) data: Vec<T>,
+    /// True if there are others.
+    pub(super) has_more: Option<bool>,
 }
 
 /// Checks an id that becomes a key: not empty, in bounds, no control characters. Owners of old accounts could choose

@@ -75,38 +75,23 @@ impl Outcome {
 #[derive(Deserialize)]
 pub(super) struct Invoice {
     id: String,
-    #[serde(default)]
     created: Option<i64>,
     /// Name of `created` before API version 2019-03-14.
-    #[serde(default)]
     date: Option<i64>,
-    #[serde(default)]
     customer: Option<Reference>,
     /// Moved to `parent` in API version 2025-03-31.basil.
-    #[serde(default)]
     subscription: Option<Reference>,
-    #[serde(default)]
     parent: Option<Parent>,
-    #[serde(default)]
     amount_due: Option<i64>,
-    #[serde(default)]
     amount_paid: Option<i64>,
-    #[serde(default)]
     currency: Option<String>,
-    #[serde(default)]
     status: Option<String>,
     /// True once a payment was tried.
-    #[serde(default)]
     attempted: Option<bool>,
-    #[serde(default)]
     number: Option<String>,
-    #[serde(default)]
     billing_reason: Option<String>,
-    #[serde(default)]
     amount_remaining: Option<i64>,
-    #[serde(default)]
     total: Option<i64>,
-    #[serde(default)]
     due_date: Option<i64>,
     #[serde(default)]
     metadata: Metadata,
@@ -114,13 +99,11 @@ pub(super) struct Invoice {
 
 #[derive(Deserialize)]
 struct Parent {
-    #[serde(default)]
     subscription_details: Option<SubscriptionDetails>,
 }
 
 #[derive(Deserialize)]
 struct SubscriptionDetails {
-    #[serde(default)]
     subscription: Option<Reference>,
 }
 

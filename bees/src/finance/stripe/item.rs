@@ -8,50 +8,33 @@ use crate::finance::change;
 
 #[derive(Deserialize)]
 pub(super) struct Item {
-    #[serde(default)]
     id: Option<String>,
-    #[serde(default)]
     price: Option<Price>,
-    #[serde(default)]
     plan: Option<Price>,
-    #[serde(default)]
     quantity: Option<i64>,
-    #[serde(default)]
     pub(super) current_period_start: Option<i64>,
-    #[serde(default)]
     pub(super) current_period_end: Option<i64>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Price {
     id: String,
-    #[serde(default)]
     product: Option<Reference>,
-    #[serde(default)]
     currency: Option<String>,
-    #[serde(default)]
     unit_amount: Option<i64>,
     /// A plan's name of `unit_amount`.
-    #[serde(default)]
     amount: Option<i64>,
-    #[serde(default)]
     recurring: Option<Recurring>,
     /// A plan has the fields of `recurring` itself.
-    #[serde(default)]
     interval: Option<String>,
-    #[serde(default)]
     interval_count: Option<i64>,
-    #[serde(default)]
     usage_type: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Recurring {
-    #[serde(default)]
     interval: Option<String>,
-    #[serde(default)]
     interval_count: Option<i64>,
-    #[serde(default)]
     usage_type: Option<String>,
 }
 
@@ -77,13 +60,15 @@ impl Item {
         }
     }
 
-    pub(super) fn row(&self, position: usize) -> Result<change::Item, EventError> {
+    /// Returns the row of the item at this position, as shown by the event of this version.
+    pub(super) fn row(&self, position: usize, version: &str) -> Result<change::Item, EventError> {
         let price = self.price();
         Ok(change::Item {
             id: match &self.id {
                 Some(id) => object_id("data.object.items.data.id", id)?,
                 None => format!("#{position}"),
             },
+            version: version.to_owned(),
             position: i64::try_from(position).unwrap_or(i64::MAX),
             price_id: price.map(Price::id),
             product_id: price.and_then(Price::product_id),

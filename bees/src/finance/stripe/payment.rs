@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::EventError;
 use super::event::{Meaning, Occurrence};
-use super::field::{Reference, storable};
+use super::field::{List, Reference, storable};
 use super::metadata::Metadata;
 use super::object::Columns;
 
@@ -15,28 +15,19 @@ const ENDED: [&str; 2] = ["canceled", "succeeded"];
 pub(super) struct PaymentIntent {
     id: String,
     status: String,
-    #[serde(default)]
     customer: Option<Reference>,
-    #[serde(default)]
     customer_account: Option<String>,
     /// Moved to invoice payments in API version 2025-03-31.basil.
-    #[serde(default)]
     invoice: Option<Reference>,
-    #[serde(default)]
     latest_charge: Option<Reference>,
-    #[serde(default)]
+    /// In place of `latest_charge` before API version 2022-11-15: the newest first.
+    charges: Option<List<Reference>>,
     amount: Option<i64>,
-    #[serde(default)]
     amount_received: Option<i64>,
-    #[serde(default)]
     currency: Option<String>,
-    #[serde(default)]
     description: Option<String>,
-    #[serde(default)]
     last_payment_error: Option<PaymentError>,
-    #[serde(default)]
     created: Option<i64>,
-    #[serde(default)]
     canceled_at: Option<i64>,
     #[serde(default)]
     metadata: Metadata,
@@ -44,19 +35,19 @@ pub(super) struct PaymentIntent {
 
 #[derive(Deserialize)]
 struct PaymentError {
-    #[serde(default)]
     code: Option<String>,
 }
 
 pub(super) fn changed(event: &Occurrence, payment: PaymentIntent) -> Result<Meaning, EventError> {
     let error = payment.last_payment_error.as_ref().and_then(|error| error.code.as_deref());
+    let first = payment.charges.as_ref().and_then(|charges| charges.data.first());
     let is_final = ENDED.contains(&payment.status.as_str());
     let row = Columns::new()
         .set("status", storable(&payment.status))
         .id("customer_id", payment.customer.as_ref())?
         .text("customer_account", payment.customer_account.as_deref())
         .id("invoice_id", payment.invoice.as_ref())?
-        .id("latest_charge_id", payment.latest_charge.as_ref())?
+        .id("latest_charge_id", payment.latest_charge.as_ref().or(first))?
         .set("amount", payment.amount)
         .set("amount_received", payment.amount_received)
         .text("currency", payment.currency.as_deref())

@@ -14,21 +14,13 @@ const ENDED: [&str; 2] = ["failed", "canceled"];
 #[derive(Deserialize)]
 pub(super) struct Refund {
     id: String,
-    #[serde(default)]
     status: Option<String>,
-    #[serde(default)]
     charge: Option<Reference>,
-    #[serde(default)]
     payment_intent: Option<Reference>,
-    #[serde(default)]
     amount: Option<i64>,
-    #[serde(default)]
     currency: Option<String>,
-    #[serde(default)]
     reason: Option<String>,
-    #[serde(default)]
     failure_reason: Option<String>,
-    #[serde(default)]
     created: Option<i64>,
     #[serde(default)]
     metadata: Metadata,

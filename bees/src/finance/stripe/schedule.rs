@@ -15,27 +15,17 @@ const ENDED: [&str; 3] = ["canceled", "completed", "released"];
 #[derive(Deserialize)]
 pub(super) struct Schedule {
     id: String,
-    #[serde(default)]
     status: Option<String>,
-    #[serde(default)]
     customer: Option<Reference>,
-    #[serde(default)]
     subscription: Option<Reference>,
-    #[serde(default)]
     released_subscription: Option<Reference>,
-    #[serde(default)]
     end_behavior: Option<String>,
-    #[serde(default)]
     current_phase: Option<Span>,
     #[serde(default)]
     phases: Vec<Phase>,
-    #[serde(default)]
     created: Option<i64>,
-    #[serde(default)]
     canceled_at: Option<i64>,
-    #[serde(default)]
     completed_at: Option<i64>,
-    #[serde(default)]
     released_at: Option<i64>,
     #[serde(default)]
     metadata: Metadata,
@@ -44,14 +34,12 @@ pub(super) struct Schedule {
 #[derive(Deserialize)]
 struct Span {
     start_date: i64,
-    #[serde(default)]
     end_date: Option<i64>,
 }
 
 #[derive(Deserialize)]
 struct Phase {
     start_date: i64,
-    #[serde(default)]
     end_date: Option<i64>,
     #[serde(default)]
     items: Vec<PhaseItem>,
@@ -59,11 +47,8 @@ struct Phase {
 
 #[derive(Deserialize)]
 struct PhaseItem {
-    #[serde(default)]
     price: Option<Reference>,
-    #[serde(default)]
     plan: Option<Reference>,
-    #[serde(default)]
     quantity: Option<i64>,
 }
 

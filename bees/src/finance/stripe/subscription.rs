@@ -19,37 +19,22 @@ const ENDED: [&str; 2] = ["canceled", "incomplete_expired"];
 pub(super) struct Subscription {
     id: String,
     status: String,
-    #[serde(default)]
     customer: Option<Reference>,
-    #[serde(default)]
     customer_account: Option<String>,
-    #[serde(default)]
     items: Option<List<Item>>,
     /// The only plan of a subscription, in API versions before items.
-    #[serde(default)]
     plan: Option<Price>,
-    #[serde(default)]
     quantity: Option<i64>,
-    #[serde(default)]
     currency: Option<String>,
     /// Moved to the items in API version 2025-03-31.basil.
-    #[serde(default)]
     current_period_start: Option<i64>,
-    #[serde(default)]
     current_period_end: Option<i64>,
-    #[serde(default)]
     cancel_at_period_end: Option<bool>,
-    #[serde(default)]
     cancel_at: Option<i64>,
-    #[serde(default)]
     canceled_at: Option<i64>,
-    #[serde(default)]
     ended_at: Option<i64>,
-    #[serde(default)]
     trial_start: Option<i64>,
-    #[serde(default)]
     trial_end: Option<i64>,
-    #[serde(default)]
     pause_collection: Option<PauseCollection>,
     #[serde(default)]
     metadata: Metadata,
@@ -58,9 +43,7 @@ pub(super) struct Subscription {
 /// A pause of collection: the subscription goes on, its invoices are not collected.
 #[derive(Deserialize)]
 struct PauseCollection {
-    #[serde(default)]
     behavior: Option<String>,
-    #[serde(default)]
     resumes_at: Option<i64>,
 }
 
@@ -78,10 +61,14 @@ pub(super) fn deleted(event: &Occurrence, subscription: Subscription) -> Result<
 
 fn state(event: &Occurrence, mut from: Subscription, status: String) -> Result<Meaning, EventError> {
     from.take_old_plan();
+    from.share_old_period();
     let (start, end) = from.period()?;
     let ended = ENDED.contains(&status.as_str());
     let customer_id = reference("data.object.customer", from.customer.as_ref())?;
-    let items = from.items().iter().enumerate().map(|(position, item)| item.row(position)).collect::<Result<_, _>>()?;
+    let state_version = version::of_state(event, ended);
+    let rows = from.items().iter().enumerate().map(|(position, item)| item.row(position, &state_version));
+    let items = rows.collect::<Result<_, _>>()?;
+    let has_more = from.items.as_ref().is_some_and(|items| items.has_more == Some(true));
     let pause = from.pause_collection.as_ref();
     let mention = customer_id.as_ref().map(|id| version::of_mention(event, id));
     let change = SubscriptionChange {
@@ -90,7 +77,8 @@ fn state(event: &Occurrence, mut from: Subscription, status: String) -> Result<M
         id: object_id("data.object.id", &from.id)?,
         customer_version: mention.unwrap_or_default(),
         customer_id: customer_id.clone(),
-        state_version: version::of_state(event, ended),
+        items_version: if has_more { String::new() } else { state_version.clone() },
+        state_version,
         state: SubscriptionState {
             status: short_text(Some(&status)),
             customer_account: short_text(from.customer_account.as_deref()),
@@ -131,7 +119,17 @@ impl Subscription {
         if self.items().is_empty()
             && let Some(plan) = self.plan.take()
         {
-            self.items = Some(List { data: vec![Item::of_plan(plan, self.quantity)] });
+            self.items = Some(List { data: vec![Item::of_plan(plan, self.quantity)], has_more: None });
+        }
+    }
+
+    /// Gives the subscription's own period, in API versions in which it has one, to the items, all of which have it.
+    fn share_old_period(&mut self) {
+        for item in self.items.iter_mut().flat_map(|items| &mut items.data) {
+            if item.current_period_start.is_none() && item.current_period_end.is_none() {
+                item.current_period_start = self.current_period_start;
+                item.current_period_end = self.current_period_end;
+            }
         }
     }
 
@@ -149,14 +147,18 @@ impl Subscription {
         self.currency.as_deref().or_else(|| self.price()?.currency())
     }
 
-    /// Returns the current period: of the items, which may differ in length, from the first start to the last end; of
-    /// the subscription if the items have none.
+    /// Returns the current period: the time that the periods of all items have in common, which is the one period of items
+    /// of one length. All is paid until the first ends; where the renewal fails, the one that began last is not paid.
+    /// Metered items are billed afterwards, so they count only if there are no others.
     fn period(&self) -> Result<(Option<Timestamp>, Option<Timestamp>), EventError> {
-        let starts = self.items().iter().filter_map(|item| item.current_period_start);
-        let ends = self.items().iter().filter_map(|item| item.current_period_end);
+        let is_prepaid = |item: &&Item| !item.is_metered() && item.current_period_end.is_some();
+        let has_prepaid = self.items().iter().any(|item| is_prepaid(&item));
+        let items = || self.items().iter().filter(|item| !has_prepaid || is_prepaid(item));
+        let start = items().filter_map(|item| item.current_period_start).max();
+        let end = items().filter_map(|item| item.current_period_end).min();
         Ok((
-            timestamp("data.object.current_period_start", starts.min().or(self.current_period_start))?,
-            timestamp("data.object.current_period_end", ends.max().or(self.current_period_end))?,
+            timestamp("data.object.current_period_start", start.or(self.current_period_start))?,
+            timestamp("data.object.current_period_end", end.or(self.current_period_end))?,
         ))
     }
 }

@@ -5,6 +5,10 @@ use std::borrow::Cow;
 /// Replaces escapes of lone surrogates, which Stripe passes on from whoever typed half a character, with that of U+FFFD.
 /// All else stays byte for byte.
 pub(in crate::finance) fn repaired(text: &str) -> Cow<'_, str> {
+    // Almost no text has any, and large ones may have many other escapes.
+    if !["\\ud", "\\uD"].iter().any(|surrogate| text.contains(surrogate)) {
+        return Cow::Borrowed(text);
+    }
     let mut repaired = String::new();
     let (mut copied, mut at) = (0, 0);
     while let Some(found) = text[at..].find('\\') {

@@ -17,9 +17,7 @@ pub(in crate::finance) struct ThinEvent {
     #[serde(default)]
     pub(in crate::finance) livemode: bool,
     /// Connected account.
-    #[serde(default)]
     pub(in crate::finance) context: Option<String>,
-    #[serde(default)]
     pub(in crate::finance) related_object: Option<RelatedObject>,
 }
 

@@ -23,9 +23,7 @@ struct Body {
 /// The error in an answer of Stripe's.
 #[derive(Default, Deserialize)]
 struct ErrorBody {
-    #[serde(default)]
     code: Option<String>,
-    #[serde(default)]
     message: Option<String>,
 }
 

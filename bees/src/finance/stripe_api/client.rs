@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use apiary_identity::Clock;
 use reqwest::header::{ACCEPT, AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, RequestBuilder, Response, Url, redirect};
+use reqwest::{Client, RequestBuilder, Url};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -14,8 +14,7 @@ use super::error::StripeError;
 use super::key::StripeKey;
 use super::kind::Kind;
 use super::pace::Pace;
-use crate::finance::limits::CONNECT_TIMEOUT;
-use crate::finance::postgrest::{install_crypto_provider, is_loopback, retry_after};
+use crate::finance::http::{self, NoAnswer};
 use crate::finance::stripe::repaired;
 use crate::outbound::{Outbound, Retries};
 
@@ -106,15 +105,7 @@ impl StripeApi {
             (VERSION, HeaderValue::from_static(API_VERSION)),
             (ACCEPT, HeaderValue::from_static("application/json")),
         ]);
-        install_crypto_provider();
-        let http = Client::builder()
-            .default_headers(headers)
-            .user_agent(concat!("apiary/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(timeout)
-            .redirect(redirect::Policy::none())
-            .build()
-            .map_err(|error| StripeError::Setting(format!("the HTTP client cannot be made: {error}")))?;
+        let http = http::client(headers).map_err(StripeError::Setting)?;
         let (pace, outbound) = (Pace::new(rate), Outbound::new(retries));
         Ok(Self { http, base: base(&url)?, key, pace, outbound, timeout, clock })
     }
@@ -158,13 +149,14 @@ impl StripeApi {
 
     async fn send(&self, request: RequestBuilder, call: &Call<'_>) -> Result<Answer, StripeError> {
         let start = Instant::now();
-        let response = request.send().await.map_err(|error| transport(error, self.timeout))?;
+        let response = request.timeout(self.timeout).send().await;
+        let response = response.map_err(|error| unavailable(http::no_answer(error, self.timeout)))?;
         let (status, now) = (response.status(), self.clock.now());
         let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
         let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map_or(now, |date| date.timestamp());
         let took_s = i64::try_from(start.elapsed().as_secs()).unwrap_or(i64::MAX).saturating_add(1);
-        let wait = retry_after(response.headers(), now);
-        let body = read(response, self.timeout).await?;
+        let wait = http::retry_after(response.headers(), now);
+        let body = http::read(response, ANSWER_BYTES_MAX, self.timeout).await.map_err(unavailable)?;
         if !status.is_success() {
             return Err(answer::error(status, wait, &body, call, &self.key));
         }
@@ -174,53 +166,25 @@ impl StripeApi {
     }
 }
 
-/// Reads the body, up to [`ANSWER_BYTES_MAX`], so that no answer exhausts the memory.
-async fn read(mut response: Response, timeout: Duration) -> Result<Vec<u8>, StripeError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| transport(error, timeout))? {
-        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-            return Err(StripeError::TooLarge(ANSWER_BYTES_MAX));
-        }
-        body.extend_from_slice(&chunk);
+fn unavailable(error: NoAnswer) -> StripeError {
+    match error {
+        NoAnswer::Unavailable(what) => StripeError::unavailable(what),
+        NoAnswer::TooLarge(bytes_max) => StripeError::TooLarge(bytes_max),
     }
-    Ok(body)
 }
 
-/// Converts an error without an answer. The text omits the URL, because its query may hold an id.
-fn transport(error: reqwest::Error, timeout: Duration) -> StripeError {
-    if error.is_timeout() && !error.is_connect() {
-        return StripeError::unavailable(format!("no answer within {} ms", timeout.as_millis()));
-    }
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    StripeError::unavailable(text)
-}
-
-/// Reads the base URL. Only a server on this machine may be reached without encryption.
+/// Reads the base URL.
 fn base(url: &str) -> Result<Url, StripeError> {
     let setting = |what: &str| {
         StripeError::Setting(format!(
             "`finance.stripe_api_url` {what}: leave it out, or set it to https://api.stripe.com"
         ))
     };
-    let base = Url::parse(url.trim()).map_err(|error| setting(&format!("is no URL ({error})")))?;
-    if !base.username().is_empty() || base.password().is_some() {
-        return Err(setting("holds a user or password, which do not belong there"));
-    }
+    let base = http::server(url).map_err(|what| setting(&what))?;
     if base.query().is_some() || base.fragment().is_some() || base.path().trim_matches('/') == "v1" {
         return Err(setting("has more than the server's address"));
     }
-    match base.scheme() {
-        "https" => Ok(base),
-        "http" if is_loopback(&base) => Ok(base),
-        "http" => Err(setting("is not encrypted, and the key would be readable on the way")),
-        _ => Err(setting("is neither https nor http")),
-    }
+    Ok(base)
 }
 
 #[cfg(test)]

@@ -21,4 +21,6 @@ pub use key::StripeKey;
 pub use kind::Kind;
 pub use list::{ListQuery, PAGE_SIZE_MAX, Page};
 pub use retrieve::Reading;
-pub use settings::{RATE_LIVE, RATE_TEST, SETTINGS, open};
+pub use settings::open;
+
+pub(super) use settings::SETTINGS;

@@ -12,9 +12,9 @@ use crate::outbound::Retries;
 
 const USED_BY: &str = "`apiary bee finance`, `apiary record diff`";
 /// Calls a second in live mode, of the 100 that Stripe allows an account, and the 25 for one kind of object.
-pub const RATE_LIVE: u32 = 20;
+const RATE_LIVE: u32 = 20;
 /// Calls a second in test mode, of the 25 that Stripe allows an account.
-pub const RATE_TEST: u32 = 10;
+const RATE_TEST: u32 = 10;
 
 const STRIPE_SECRET_KEY: Setting = Setting::new(
     "finance.stripe_secret_key",
@@ -35,7 +35,7 @@ const STRIPE_RATE: Setting = Setting::new(
 );
 
 /// Every setting of the access, in the order in which they are shown.
-pub const SETTINGS: [Setting; 3] = [STRIPE_SECRET_KEY, STRIPE_API_URL, STRIPE_RATE];
+pub(in crate::finance) const SETTINGS: [Setting; 3] = [STRIPE_SECRET_KEY, STRIPE_API_URL, STRIPE_RATE];
 
 /// Opens the access; `None` if no key is set.
 ///

@@ -21,7 +21,7 @@ pub(crate) const TABLES: [&str; 11] = [
     "select account, id, case when livemode then 'live' else 'test' end, customer_version, substr(state_version, 1, 14),
         checkout_version, case when invoice_version = '' then '' else
         substr(invoice_version, 1, length(invoice_version) - 4) end, metadata_user_id, checkout_user_id,
-        customer_account from stripe_subscriptions order by 1, 2, 3",
+        customer_account, case when items_incomplete then 'incomplete' else '' end from stripe_subscriptions order by 1, 2, 3",
     "select account, subscription_id, id, case when livemode then 'live' else 'test' end, cast(position as text),
         price_id, product_id, cast(quantity as text), case when metered then 'metered' else '' end, currency,
         cast(unit_amount as text), \"interval\", cast(interval_count as text)
@@ -30,11 +30,11 @@ pub(crate) const TABLES: [&str; 11] = [
     "select account, id, case when livemode then 'live' else 'test' end, type, object_type, object_id, customer_id,
         subscription_id, reason, payload from stripe_events order by 1, 2, 3",
     "select account, id, case when livemode then 'live' else 'test' end, substr(state_version, 1, 14), status,
-        cast(amount_received as text), customer_id,
+        cast(amount_received as text), customer_id, invoice_id,
         case when order_uncertain then 'uncertain' else '' end, metadata_user_id
         from stripe_payments order by 1, 2, 3",
     "select account, id, case when livemode then 'live' else 'test' end, substr(state_version, 1, 14), status,
-        cast(amount_refunded as text), payment_id,
+        cast(amount_refunded as text), payment_id, invoice_id,
         case when order_uncertain then 'uncertain' else '' end, metadata_user_id
         from stripe_charges order by 1, 2, 3",
     "select account, id, case when livemode then 'live' else 'test' end, substr(state_version, 1, 14), status,

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use apiary_bees::finance::Applied;
+use apiary_bees::finance::{Answer, Applied, Change, PostgresRecord, Record as _};
+use apiary_bees::outbound::Retries;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
+use secrecy::SecretString;
 use tokio::task::JoinSet;
 
-use crate::harness::database::{PrivateDatabase, make_roles};
-use crate::harness::event::apply;
+use crate::harness::database::{PrivateDatabase, QUICK, make_roles};
+use crate::harness::event::{T0, apply, event, subscription};
 use crate::harness::file::File;
 use crate::history::history;
 
@@ -61,4 +63,46 @@ async fn roles_of_the_cluster_are_made_once_whoever_comes_first() {
     for name in &names {
         sqlx::query(sqlx::AssertSqlSafe(format!("drop role {name}"))).execute(&mut admin).await.unwrap();
     }
+}
+
+/// Two batches with a bad event each, so that both are tried event by event, with the same objects in opposite orders.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn batches_that_are_tried_event_by_event_do_not_lock_each_other_out() {
+    let database = PrivateDatabase::migrated().await;
+    database.run("alter table public.stripe_subscriptions add constraint no_more check (id <> 'sub_bad')").await;
+    // Slow enough that the two meet.
+    database
+        .run(
+            "create function slowly() returns trigger language plpgsql as
+               'begin perform pg_sleep(0.002); return new; end';
+             create trigger slow before insert or update on public.stripe_subscriptions
+               for each row execute function slowly()",
+        )
+        .await;
+    let once = Retries { retries_max: 0, ..QUICK };
+    for round in 0..5 {
+        let mut tasks = JoinSet::new();
+        for worker in 0..2 {
+            let url = SecretString::from(database.url());
+            let record = PostgresRecord::with_retries(&url, once).unwrap();
+            tasks.spawn(async move {
+                let change = |n: i64| {
+                    let sub = if n == 20 { "sub_bad".to_owned() } else { format!("sub_{n}") };
+                    let object = subscription(&sub, &format!("cus_{n}"), "active", T0);
+                    let id = format!("evt_{round}_{worker}_{n}");
+                    let bytes = event(&id, "customer.subscription.updated", T0 + round * 2 + worker, &object);
+                    Change::from_event(&bytes).unwrap()
+                };
+                let mut changes: Vec<Change> = (0..=20).map(change).collect();
+                if worker == 1 {
+                    changes.reverse();
+                }
+                let answers = record.apply(&changes.iter().collect::<Vec<_>>()).await.unwrap();
+                record.close().await;
+                answers.iter().filter(|answer| matches!(answer, Answer::Refused(_))).count()
+            });
+        }
+        assert_eq!(tasks.join_all().await, [1, 1]);
+    }
+    database.drop().await;
 }

@@ -19,7 +19,8 @@ fn both_databases_end_in_the_same_state_whatever_the_order() {
     proptest!(ProptestConfig::with_cases(32), |((events, redelivery) in history_and_redelivery(16))| {
         runtime.block_on(async {
             database.run("truncate public.stripe_customers, public.stripe_subscriptions, public.stripe_events, public.stripe_invoices,
-                 public.stripe_checkouts, public.stripe_subscription_items").await;
+                 public.stripe_checkouts, public.stripe_subscription_items, public.stripe_payments, public.stripe_charges,
+                 public.stripe_refunds, public.stripe_disputes, public.stripe_schedules").await;
             let file = File::new().await;
             for event in &events {
                 apply(&file.record, event).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apiary_bees::finance::reconcile::{Request, SETTLE_S};
 use apiary_bees::finance::stripe_api::Kind;
-use apiary_bees::finance::{Change, Record, SubscriptionQuery, Writer};
+use apiary_bees::finance::{Applied, Change, Record, SubscriptionQuery, Writer};
 use apiary_tests::stripe_api::{StandIn, fixture};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -173,6 +173,39 @@ async fn an_order_that_was_guessed_is_settled_by_a_repair() {
     let report = reconcile(&api(&server), &record, &Request { repair: true, ..only.clone() }).await;
     assert_eq!(report.kinds[&Kind::Subscriptions].repaired, 1);
     assert_eq!(reconcile(&api(&server), &record, &only).await.differences, []);
+}
+
+#[tokio::test]
+async fn of_two_reads_in_one_second_both_are_recorded_and_what_stripe_says_is_stored() {
+    let server = StandIn::start().await;
+    let [first, second] = ["past_due", "active"].map(|status| subscription("sub_1", "cus_1", status, T0));
+    server.put(second.clone());
+    for order in [[&first, &second], [&second, &first]] {
+        let file = File::new().await;
+        let record: Arc<dyn Record> = file.record.clone();
+        let writer = Writer::new(Arc::clone(&record)).with_reads(api(&server));
+        let outcomes = [
+            writer.apply(Change::from_object("", false, order[0], T0).unwrap()).await.unwrap(),
+            writer.apply(Change::from_object("", false, order[1], T0).unwrap()).await.unwrap(),
+            writer.apply(Change::from_object("", false, order[1], T0).unwrap()).await.unwrap(),
+        ];
+        assert_eq!(outcomes, [Applied::Applied, Applied::Applied, Applied::Duplicate]);
+        assert_eq!(status(&record, "sub_1").await.as_deref(), Some("active"));
+        assert_eq!(record.check().await.unwrap().uncertain, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_read_ends_the_second_of_an_event() {
+    let server = StandIn::start().await;
+    let now = subscription("sub_1", "cus_1", "past_due", T0);
+    server.put(now.clone());
+    let file = File::new().await;
+    let record: Arc<dyn Record> = file.record.clone();
+    apply(&record, "customer.subscription.updated", &subscription("sub_1", "cus_1", "active", T0), 0).await;
+    let writer = Writer::new(Arc::clone(&record)).with_reads(api(&server));
+    writer.apply(Change::from_object("", false, &now, T0).unwrap()).await.unwrap();
+    assert_eq!(status(&record, "sub_1").await.as_deref(), Some("past_due"));
 }
 
 #[tokio::test]

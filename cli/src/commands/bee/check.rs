@@ -130,7 +130,13 @@ mod tests {
         for (grants, expected) in [
             (vec![grant(Role::Executor, &["*"], &["*"])], &[][..]),
             (vec![grant(Role::Executor, &["stripe.*", "finance.*"], &["fin*"])], &[]),
-            (vec![grant(Role::Executor, &["stripe.*"], &["finance"]), grant(Role::Executor, &["finance.reconcile"], &["*"])], &[]),
+            (
+                vec![
+                    grant(Role::Executor, &["stripe.*"], &["finance"]),
+                    grant(Role::Executor, &["finance.reconcile"], &["*"]),
+                ],
+                &[],
+            ),
             (vec![grant(Role::Executor, &["stripe.*"], &["finance"])], &["finance.reconcile"]),
             (vec![grant(Role::Executor, &["stripe"], &["finance"])], &["stripe.event", "finance.reconcile"]),
             (vec![grant(Role::Executor, &["*"], &["finance-2*"])], &["stripe.event", "finance.reconcile"]),

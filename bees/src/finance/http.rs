@@ -1,0 +1,134 @@
+//! HTTP as both clients of services use it: that of PostgREST and that of Stripe.
+
+use std::error::Error;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Client, Response, Url, redirect};
+
+use super::limits::{CONNECT_TIMEOUT, RETRY_AFTER_MAX};
+
+/// A fault of a call that got no whole answer.
+pub(super) enum NoAnswer {
+    /// Unreachable, or silent for too long.
+    Unavailable(String),
+    /// Longer than this many bytes.
+    TooLarge(usize),
+}
+
+/// Creates a client that sends these headers with every call and follows no redirect, which would send the key to another
+/// host.
+pub(super) fn client(headers: HeaderMap) -> Result<Client, String> {
+    install_crypto_provider();
+    Client::builder()
+        .default_headers(headers)
+        .user_agent(concat!("apiary/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(redirect::Policy::none())
+        .build()
+        .map_err(|error| format!("the HTTP client cannot be made: {error}"))
+}
+
+/// Installs a TLS provider if there is none, because reqwest panics without one. `main` installs one first, but a
+/// library cannot rely on that.
+fn install_crypto_provider() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Losing the race to another thread is harmless: a provider is installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+}
+
+/// Reads the URL of a server. Only one on this machine may be reached without encryption. The error is a predicate.
+pub(super) fn server(url: &str) -> Result<Url, String> {
+    let url = Url::parse(url.trim()).map_err(|error| format!("is no URL ({error})"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("holds a user or password, which do not belong there".to_owned());
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
+        "http" => Err("is not encrypted, and the key would be readable on the way".to_owned()),
+        _ => Err("is neither https nor http".to_owned()),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Reads the body, up to a bound, so that no answer exhausts the memory. `timeout` is that of the call.
+pub(super) async fn read(mut response: Response, bytes_max: usize, timeout: Duration) -> Result<Vec<u8>, NoAnswer> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(error, timeout))? {
+        if body.len() + chunk.len() > bytes_max {
+            return Err(NoAnswer::TooLarge(bytes_max));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Converts an error without an answer. The text omits the URL, because its query or user part may hold a secret.
+pub(super) fn no_answer(error: reqwest::Error, timeout: Duration) -> NoAnswer {
+    if error.is_timeout() && !error.is_connect() {
+        return NoAnswer::Unavailable(format!("no answer within {} s", timeout.as_secs_f32()));
+    }
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    NoAnswer::Unavailable(text)
+}
+
+/// Returns the wait asked for by `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3), at most
+/// [`RETRY_AFTER_MAX`].
+pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let asked = match value.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+            Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO)
+        }
+    };
+    Some(asked.min(RETRY_AFTER_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    fn headers(retry_after: &str) -> HeaderMap {
+        HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_str(retry_after).unwrap())])
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_and_as_a_date() {
+        let now: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
+        assert_eq!(retry_after(&headers("7"), now), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after(&headers("Sat, 21 Nov 2026 10:01:00 GMT"), now), Some(Duration::from_secs(60)));
+        assert_eq!(retry_after(&headers("Sat, 21 Nov 2026 09:00:00 GMT"), now), Some(Duration::ZERO));
+        assert_eq!(retry_after(&headers("99999999"), now), Some(RETRY_AFTER_MAX));
+        assert_eq!(retry_after(&headers("soon"), now), None);
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+
+    #[test]
+    fn only_this_machine_is_reached_without_encryption() {
+        for url in ["https://api.stripe.com", " http://localhost:7/x ", "http://127.0.0.1:7", "http://[::1]:1"] {
+            assert!(server(url).is_ok(), "{url}");
+        }
+        for url in ["", "x", "http://api.stripe.com", "ftp://a", "https://u:hunter2@a"] {
+            assert!(!server(url).unwrap_err().contains("hunter2"), "{url}");
+        }
+    }
+}
