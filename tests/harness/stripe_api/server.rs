@@ -46,6 +46,8 @@ struct State {
     /// Objects by account (empty for the key's own) and list, by the second of their creation and then in the order in
     /// which they were stored.
     objects: BTreeMap<(String, &'static str), Vec<Value>>,
+    /// Accounts and ids of the objects, so that a hundred thousand are stored without a search for each.
+    known: BTreeSet<(String, String)>,
     deleted: BTreeMap<String, Value>,
     of_other_mode: BTreeSet<String>,
     denied: BTreeSet<String>,
@@ -64,6 +66,7 @@ impl StandIn {
         let state = Arc::new(Mutex::new(State {
             key: format!("rk_test_{}", Uuid::new_v4().simple()),
             objects: BTreeMap::new(),
+            known: BTreeSet::new(),
             deleted: BTreeMap::new(),
             of_other_mode: BTreeSet::new(),
             denied: BTreeSet::new(),
@@ -89,13 +92,13 @@ impl StandIn {
     pub fn put_of(&self, account: &str, object: Value) {
         let (list, _) = LISTS.iter().find(|(_, name)| object["object"] == *name).unwrap();
         let mut state = self.state();
+        let is_new = state.known.insert((account.to_owned(), object["id"].as_str().unwrap().to_owned()));
         let objects = state.objects.entry((account.to_owned(), list)).or_default();
-        match objects.iter_mut().find(|stored| stored["id"] == object["id"]) {
-            Some(stored) => *stored = object,
-            None => {
-                let place = objects.partition_point(|stored| created(stored) <= created(&object));
-                objects.insert(place, object);
-            }
+        if is_new {
+            let place = objects.partition_point(|stored| created(stored) <= created(&object));
+            objects.insert(place, object);
+        } else {
+            *objects.iter_mut().find(|stored| stored["id"] == object["id"]).unwrap() = object;
         }
     }
 
@@ -105,6 +108,7 @@ impl StandIn {
         let stored = state.objects.values().flatten().find(|object| object["id"] == id).unwrap();
         let (id, left) = (id.to_owned(), remains(stored));
         state.objects.values_mut().for_each(|list| list.retain(|object| object["id"] != *id));
+        state.known.retain(|(_, known)| *known != id);
         state.deleted.insert(id, left);
     }
 

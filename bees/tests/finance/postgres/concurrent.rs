@@ -74,7 +74,7 @@ async fn batches_that_are_tried_event_by_event_do_not_lock_each_other_out() {
     database
         .run(
             "create function slowly() returns trigger language plpgsql as
-               'begin perform pg_sleep(0.002); return new; end';
+               'begin perform count(*) from generate_series(1, 20000); return new; end';
              create trigger slow before insert or update on public.stripe_subscriptions
                for each row execute function slowly()",
         )
