@@ -98,7 +98,8 @@ impl StandIn {
             let place = objects.partition_point(|stored| created(stored) <= created(&object));
             objects.insert(place, object);
         } else {
-            *objects.iter_mut().find(|stored| stored["id"] == object["id"]).unwrap() = object;
+            let stored = objects.iter_mut().find(|stored| stored["id"] == object["id"]).unwrap();
+            *stored = object;
         }
     }
 
