@@ -22,8 +22,10 @@ fn with(status: &str, pause: Option<&str>, items: Vec<Value>) -> Value {
     object
 }
 
-/// A subscription, the outcome of its newest invoice with its second, and the second until which it is paid.
-fn cases() -> Vec<(&'static str, Value, Option<(&'static str, i64)>, i64)> {
+/// A name, a subscription, the outcome of its newest invoice with its second, and the second until which it is paid.
+type Case = (&'static str, Value, Option<(&'static str, i64)>, i64);
+
+fn cases() -> Vec<Case> {
     let month = |quantity| item("si_m", T0, T0 + 30 * DAY, quantity);
     let year = || item("si_y", T0 - 100 * DAY, T0 + 265 * DAY, Some(1));
     let paid = Some(("invoice.paid", T0 + 60));

@@ -218,6 +218,6 @@ fn page_event(sub: &str, customer: &str, a: u8, b: u8) -> (String, Value) {
         (item["id"], item["quantity"]) = (json!(format!("si_{}", a.wrapping_add(n) % 4)), json!(b));
         item
     });
-    object["items"] = json!({"object": "list", "has_more": a % 3 != 0, "data": items.collect::<Vec<_>>()});
+    object["items"] = json!({"object": "list", "has_more": !a.is_multiple_of(3), "data": items.collect::<Vec<_>>()});
     (event_type, object)
 }
