@@ -56,6 +56,8 @@ pub enum GrantRight {
     Cancel,
     /// May pause, limit, redrive, discard, delete and drain: everything that keeps a colony running.
     Operate,
+    /// May read the colony's events: who changed what, and who was refused.
+    ReadEvents,
 }
 
 /// The work that a key may submit or run. An entry is a whole name, a prefix ending in `*`, or `*` for all.
@@ -122,7 +124,7 @@ impl Role {
 }
 
 impl GrantRight {
-    const ALL: [Self; 3] = [Self::Read, Self::Cancel, Self::Operate];
+    const ALL: [Self; 4] = [Self::Read, Self::Cancel, Self::Operate, Self::ReadEvents];
 
     /// Returns the word on the wire.
     pub fn as_str(self) -> &'static str {
@@ -130,6 +132,7 @@ impl GrantRight {
             Self::Read => "read",
             Self::Cancel => "cancel",
             Self::Operate => "operate",
+            Self::ReadEvents => "read_events",
         }
     }
 }

@@ -2,6 +2,7 @@
 //! wire, and schemas of arguments. Pure: no I/O, no async.
 
 pub mod details;
+mod event;
 pub mod fault;
 mod journal;
 pub mod limits;
@@ -11,6 +12,7 @@ mod reason;
 #[cfg(feature = "schema")]
 pub mod schema;
 
+pub use event::EventKind;
 pub use fault::Fault;
 pub use journal::{AttributeKind, LogLevel};
 pub use reason::Reason;

@@ -5,6 +5,7 @@ mod chain;
 mod content;
 mod documents;
 mod envelopes;
+mod events;
 mod grants;
 mod guards;
 mod ids;
