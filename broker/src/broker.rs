@@ -74,11 +74,19 @@ impl Broker {
         let tuning = EngineSettings {
             presence: presence_times(&config.executors),
             retention: retention(&config.retention),
+            events_kept_ms: config.retention.events.map(millis),
             unattended_after: config.executors.unattended_after,
         };
         let tls = tls.map(|files| files.serve(clock.clone(), tasks.notices().clone()));
         let engine = Engine::start(store.clone(), clock, broker_id, tuning, &tasks, drain.clone(), &finish).await?;
-        let auth = Auth::new(engine.grants(), engine.clock(), broker_id, config.server_owner, REQUEST_WINDOW_MS);
+        let auth = Auth::new(
+            engine.grants(),
+            engine.clock(),
+            broker_id,
+            config.server_owner,
+            REQUEST_WINDOW_MS,
+            engine.refusals(),
+        );
         let routes = routes(Rpc::new(engine, Arc::new(auth), broker_id), bodies())?;
         let mut broker = Self { address: None, socket: None, store, tls, drain, _cut: cut, finish, servers, tasks };
         if let Err(error) = broker.serve(config.listen, routes).await {
@@ -205,13 +213,16 @@ fn bodies() -> Bodies {
 }
 
 fn presence_times(config: &ExecutorsConfig) -> PresenceTimes {
-    let millis = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     PresenceTimes { silent_after_ms: millis(config.silent_after), gone_after_ms: millis(config.gone_after) }
+}
+
+fn millis(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Converts to milliseconds, the unit of everything stored.
 fn retention(config: &RetentionConfig) -> Retention {
-    let ms = |kept: Option<std::time::Duration>| kept.map(|kept| i64::try_from(kept.as_millis()).unwrap_or(i64::MAX));
+    let ms = |kept: Option<std::time::Duration>| kept.map(millis);
     Retention {
         succeeded_ms: ms(config.succeeded),
         failed_ms: ms(config.failed),

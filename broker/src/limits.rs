@@ -341,3 +341,25 @@ pub const REVOCATIONS_OVERLAP_MS: i64 = 60_000;
 pub const REVOCATIONS_MAX: i64 = 10_000;
 /// The pause before leases that a broker made during a revocation are released, in milliseconds.
 pub const GIVE_BACK_AGAIN_MS: i64 = 1000;
+/// The interval in which a cause of refusals makes at most one event, in milliseconds.
+pub const REFUSAL_INTERVAL_MS: i64 = 60_000;
+/// Causes of refusals that are counted one by one at the same time.
+pub const REFUSAL_CAUSES_MAX: usize = 1024;
+/// The same, of one colony: others are counted together, by their kind.
+pub const REFUSAL_CAUSES_PER_COLONY_MAX: usize = 32;
+/// The same, of one address.
+pub const REFUSAL_CAUSES_PER_PEER_MAX: usize = 64;
+/// Colonies and kinds whose other refusals are counted together.
+pub const REFUSAL_OTHERS_MAX: usize = 256;
+/// The interval at which gathered refusals are written.
+pub const REFUSALS_TICK: Duration = Duration::from_secs(1);
+/// Accepted changes that a colony's stream keeps; beyond it the oldest are deleted.
+pub const EVENT_CHANGES_MAX: i64 = 100_000;
+/// Refusals that a colony's stream keeps; beyond it the oldest are deleted.
+pub const EVENT_REFUSALS_MAX: i64 = 20_000;
+/// Events of a colony that one statement deletes.
+pub const EVENT_ROWS_MAX: i64 = 1000;
+/// The interval at which events past their bounds are searched for.
+pub const EVENTS_SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// The interval at which a call that waits for an event asks for the end of the stream.
+pub const EVENTS_LOOK_INTERVAL: Duration = Duration::from_millis(500);

@@ -31,6 +31,7 @@ mod clients;
 mod colonies;
 mod databases;
 mod disks;
+mod events;
 mod executors;
 mod grants;
 mod import;

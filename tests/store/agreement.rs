@@ -5,9 +5,11 @@ mod calls;
 use std::collections::BTreeSet;
 
 use apiary_identity::{Digest, KeyPair, Role};
+use apiary_protocol::EventKind;
 use apiary_store::model::{
-    AttemptEnding, Cancel, ClaimSlot, ClaimedLease, Completion, Discard, Failure, GrantKey, LeaseRef, NewProcess, Page,
-    Pause, ProcessFilter, ProcessState, Release, Renewal, Resubmission, RetentionRange,
+    AttemptEnding, Cancel, ClaimSlot, ClaimedLease, Completion, Discard, Effect, EventFilter, EventOrder, Failure,
+    GrantKey, LeaseRef, NewEvent, NewProcess, Page, Pause, ProcessFilter, ProcessState, Release, Renewal, Resubmission,
+    RetentionRange,
 };
 use apiary_tests::Backend;
 use bytes::Bytes;
@@ -68,7 +70,7 @@ fn agree(backend: impl Future<Output = Backend>, cases: u32) {
             runtime.block_on(async {
                 empty(&backend).await;
                 let reference = Reference::of_users([&users[..2], &users[2..]]);
-                let mut run = Run { tenant: &tenant, users, bees: &bees, reference, now_ms: NOW };
+                let mut run = Run { tenant: &tenant, users, bees: &bees, reference, events: Vec::new(), now_ms: NOW };
                 for call in &calls {
                     run.step(call).await?;
                 }
@@ -78,12 +80,24 @@ fn agree(backend: impl Future<Output = Backend>, cases: u32) {
         .unwrap();
 }
 
+const CANCELLED: EventKind = EventKind::ProcessCancelled;
+const REDRIVEN: EventKind = EventKind::ProcessRedriven;
+const DISCARDED: EventKind = EventKind::ProcessDiscarded;
+const RETRIED: EventKind = EventKind::ProcessRetried;
+const DELETED: EventKind = EventKind::ProcessDeleted;
+const PAUSED: EventKind = EventKind::PauseAdded;
+const RESUMED: EventKind = EventKind::PauseRemoved;
+
+fn event(kind: EventKind) -> NewEvent {
+    NewEvent::new(kind, NOW)
+}
+
 async fn empty(backend: &Backend) {
     backend
         .execute(
             "DELETE FROM specs; DELETE FROM queue; DELETE FROM blocked; DELETE FROM leases; DELETE FROM attempts; \
              DELETE FROM finished; DELETE FROM idempotency_keys; DELETE FROM deleted; DELETE FROM pauses; \
-             DELETE FROM dependencies",
+             DELETE FROM dependencies; DELETE FROM events; DELETE FROM event_heads",
         )
         .await;
 }
@@ -98,6 +112,8 @@ struct Run<'a> {
     users: [GrantKey; USERS],
     bees: &'a [Bee],
     reference: Reference,
+    /// The kinds and processes of the events that there must be.
+    events: Vec<(EventKind, Option<Uuid>)>,
     now_ms: i64,
 }
 
@@ -188,28 +204,33 @@ impl Run<'_> {
             Call::Cancel(numbers, grace_ms) => {
                 let (ids, by) = (process_ids(numbers), format!("grace-{grace_ms}"));
                 let cancel = Cancel { deadline_ms: now_ms + grace_ms, reason: format!("after {grace_ms}"), by };
-                let effects = store.cancel(colony, &ids, &cancel, now_ms).await.unwrap();
+                let effects = store.cancel(colony, &ids, &cancel, now_ms, Some(&event(CANCELLED))).await.unwrap();
+                self.expect(CANCELLED, &ids, &effects);
                 prop_assert_eq!(effects, self.reference.cancel(&ids, &cancel, now_ms));
             }
             Call::Redrive(numbers) => {
                 let ids = process_ids(numbers);
-                let effects = store.redrive(colony, &ids, now_ms).await.unwrap();
+                let effects = store.redrive(colony, &ids, now_ms, Some(&event(REDRIVEN))).await.unwrap();
+                self.expect(REDRIVEN, &ids, &effects);
                 prop_assert_eq!(effects, self.reference.redrive(&ids, now_ms));
             }
             Call::Discard(numbers, is_replaced) => {
                 let (ids, is_replaced) = (process_ids(numbers), *is_replaced);
                 let discard = Discard { reason: "no use".to_owned(), by: "linus".to_owned(), is_replaced };
-                let effects = store.discard(colony, &ids, &discard, now_ms).await.unwrap();
+                let effects = store.discard(colony, &ids, &discard, now_ms, Some(&event(DISCARDED))).await.unwrap();
+                self.expect(DISCARDED, &ids, &effects);
                 prop_assert_eq!(effects, self.reference.discard(&ids, &discard, now_ms));
             }
             Call::Retry(numbers) => {
                 let ids = process_ids(numbers);
-                let effects = store.retry(colony, &ids, now_ms).await.unwrap();
+                let effects = store.retry(colony, &ids, now_ms, Some(&event(RETRIED))).await.unwrap();
+                self.expect(RETRIED, &ids, &effects);
                 prop_assert_eq!(effects, self.reference.retry(&ids, now_ms));
             }
             Call::Delete(numbers) => {
                 let ids = process_ids(numbers);
-                let effects = store.delete(colony, &ids).await.unwrap();
+                let effects = store.delete(colony, &ids, Some(&event(DELETED))).await.unwrap();
+                self.expect(DELETED, &ids, &effects);
                 prop_assert_eq!(effects, self.reference.delete(&ids));
             }
             Call::DeletePast(kept_ms) => {
@@ -223,11 +244,13 @@ impl Run<'_> {
             Call::Pause(what) => {
                 let by = "grace".to_owned();
                 let pause = Pause { what: what.clone(), by, reason: String::new(), since_ms: now_ms };
-                let (_, existed) = store.pause(colony, &pause).await.unwrap().unwrap();
+                let (_, existed) = store.pause(colony, &pause, Some(&event(PAUSED))).await.unwrap().unwrap();
+                self.events.extend((!existed).then_some((PAUSED, None)));
                 prop_assert_eq!(existed, self.reference.pause(&pause));
             }
             Call::Resume(what) => {
-                let existed = store.resume(colony, what, now_ms).await.unwrap();
+                let existed = store.resume(colony, what, now_ms, Some(&event(RESUMED))).await.unwrap();
+                self.events.extend(existed.then_some((RESUMED, None)));
                 prop_assert_eq!(existed, self.reference.resume(what, now_ms));
             }
             Call::SweepLeases => self.sweep_leases().await?,
@@ -259,6 +282,12 @@ impl Run<'_> {
             other => return Err(TestCaseError::fail(format!("{other:?} is an executor's"))),
         }
         Ok(())
+    }
+
+    /// Expects an event for each process that was changed.
+    fn expect(&mut self, kind: EventKind, ids: &[Uuid], effects: &[Effect]) {
+        let changed = ids.iter().zip(effects).filter(|(_, effect)| **effect == Effect::Changed);
+        self.events.extend(changed.map(|(process_id, _)| (kind, Some(*process_id))));
     }
 
     async fn sweep_leases(&mut self) -> Result<(), TestCaseError> {
@@ -293,6 +322,10 @@ impl Run<'_> {
             let kept = store.explain(self.tenant.colony.key, id, 0).await.unwrap().unwrap();
             prop_assert_eq!((id, kept.wait_deadline_ms, kept.wait_left_ms), (id, deadline_ms, left_ms));
         }
+        let (every, all) = (EventFilter::default(), EventOrder::After(0));
+        let listed = store.list_events(self.tenant.colony.key, &every, all, 100_000).await.unwrap().events;
+        let told: Vec<_> = listed.iter().map(|stored| (stored.event.kind, stored.event.process_id)).collect();
+        prop_assert_eq!(&told, &self.events);
         let counts = store.count_states(self.tenant.colony.key).await.unwrap();
         for state in ProcessState::ALL {
             let expected = shown.iter().filter(|row| row.1 == state).count();

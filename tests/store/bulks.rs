@@ -29,9 +29,9 @@ async fn what_is_started_is_kept_as_it_is_and_of_the_same_id_the_first(backend: 
         submitted_from_ms: Some(NOW - 5),
         submitted_until_ms: Some(NOW),
     };
-    assert!(tenant.store.start_bulk(&bulk, 20, 1000).await.unwrap());
+    assert!(tenant.store.start_bulk(&bulk, 20, 1000, None).await.unwrap());
     let again = Bulk { action: BulkAction::Delete, ..bulk.clone() };
-    assert!(!tenant.store.start_bulk(&again, 20, 1000).await.unwrap());
+    assert!(!tenant.store.start_bulk(&again, 20, 1000, None).await.unwrap());
     let kept = tenant.store.get_bulk(tenant.colony.key, bulk.bulk_id).await.unwrap().unwrap();
     assert_eq!(format!("{kept:?}"), format!("{bulk:?}"));
     assert!(tenant.store.get_bulk(other.colony.key, bulk.bulk_id).await.unwrap().is_none());
@@ -43,17 +43,25 @@ async fn one_broker_holds_it_and_another_takes_it_over_when_its_time_is_over(bac
     let tenant = Tenant::on(&backend).await;
     let (first, second) = (Uuid::now_v7(), Uuid::now_v7());
     let bulk = bulk(&tenant);
-    tenant.store.start_bulk(&bulk, 20, 1000).await.unwrap();
+    tenant.store.start_bulk(&bulk, 20, 1000, None).await.unwrap();
     assert!(hold(&tenant, first, NOW).await.is_some());
     assert!(hold(&tenant, second, NOW + HOLD_MS - 1).await.is_none(), "the first has it");
-    let state = tenant.store.advance_bulk(bulk.bulk_id, first, &step(400, 100, None)).await.unwrap();
+    let state =
+        tenant.store.advance_bulk(tenant.colony.key, bulk.bulk_id, first, &step(400, 100, None), None).await.unwrap();
     assert_eq!(state, Some(BulkState::Running));
     let taken = hold(&tenant, second, NOW + HOLD_MS).await.expect("the first is dead");
     assert_eq!((taken.changed, taken.skipped), (400, 100));
     assert_eq!(taken.after, Some(cursor()));
     // Further steps of the first broker are not counted.
-    assert_eq!(tenant.store.advance_bulk(bulk.bulk_id, first, &step(7, 7, Some(NOW))).await.unwrap(), None);
-    let state = tenant.store.advance_bulk(bulk.bulk_id, second, &step(1, 2, Some(NOW + HOLD_MS + 5))).await.unwrap();
+    assert_eq!(
+        tenant.store.advance_bulk(tenant.colony.key, bulk.bulk_id, first, &step(7, 7, Some(NOW)), None).await.unwrap(),
+        None
+    );
+    let state = tenant
+        .store
+        .advance_bulk(tenant.colony.key, bulk.bulk_id, second, &step(1, 2, Some(NOW + HOLD_MS + 5)), None)
+        .await
+        .unwrap();
     assert_eq!(state, Some(BulkState::Finished));
     let kept = tenant.store.get_bulk(tenant.colony.key, bulk.bulk_id).await.unwrap().unwrap();
     assert_eq!((kept.changed, kept.skipped, kept.ended_at_ms), (401, 102, Some(NOW + HOLD_MS + 5)));
@@ -63,14 +71,15 @@ async fn one_broker_holds_it_and_another_takes_it_over_when_its_time_is_over(bac
 async fn what_is_stopped_is_not_gone_on_with_until_it_is_let(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let (broker, colony, bulk) = (Uuid::now_v7(), tenant.colony.key, bulk(&tenant));
-    tenant.store.start_bulk(&bulk, 20, 1000).await.unwrap();
+    tenant.store.start_bulk(&bulk, 20, 1000, None).await.unwrap();
     hold(&tenant, broker, NOW).await.unwrap();
-    let stop = async |wanted| tenant.store.stop_bulk(colony, bulk.bulk_id, wanted, NOW + 3).await.unwrap();
+    let stop = async |wanted| tenant.store.stop_bulk(colony, bulk.bulk_id, wanted, NOW + 3, None).await.unwrap();
     assert!(!stop(BulkState::Running).await, "it runs");
     assert!(stop(BulkState::Stopped).await);
     assert!(!stop(BulkState::Stopped).await);
     // The step in progress is counted, but does not make the stopped action run or finish.
-    let state = tenant.store.advance_bulk(bulk.bulk_id, broker, &step(5, 0, None)).await.unwrap();
+    let state =
+        tenant.store.advance_bulk(tenant.colony.key, bulk.bulk_id, broker, &step(5, 0, None), None).await.unwrap();
     assert_eq!(state, Some(BulkState::Stopped));
     assert!(hold(&tenant, broker, NOW + 4).await.is_none());
     let kept = tenant.store.get_bulk(colony, bulk.bulk_id).await.unwrap().unwrap();
@@ -80,7 +89,7 @@ async fn what_is_stopped_is_not_gone_on_with_until_it_is_let(backend: Backend) {
     assert_eq!((held.state, held.ended_at_ms, held.after), (BulkState::Running, None, Some(cursor())));
     let other = Tenant::in_store(&tenant.store, "desert").await;
     assert!(
-        !tenant.store.stop_bulk(other.colony.key, bulk.bulk_id, BulkState::Stopped, NOW).await.unwrap(),
+        !tenant.store.stop_bulk(other.colony.key, bulk.bulk_id, BulkState::Stopped, NOW, None).await.unwrap(),
         "it is not theirs"
     );
 }
@@ -88,10 +97,10 @@ async fn what_is_stopped_is_not_gone_on_with_until_it_is_let(backend: Backend) {
 async fn what_cannot_be_read_keeps_nobody_waiting(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let (broken, good) = (bulk(&tenant), bulk(&tenant));
-    tenant.store.start_bulk(&broken, 20, 1000).await.unwrap();
+    tenant.store.start_bulk(&broken, 20, 1000, None).await.unwrap();
     let table = if backend.kind() == "postgres" { "apiary.bulks" } else { "bulks" };
     backend.execute(&format!("UPDATE {table} SET filter = '{{'")).await;
-    tenant.store.start_bulk(&good, 20, 1000).await.unwrap();
+    tenant.store.start_bulk(&good, 20, 1000, None).await.unwrap();
     let broker = Uuid::now_v7();
     let mut held = Vec::new();
     for look in 0..2 {

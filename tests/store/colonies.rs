@@ -20,18 +20,18 @@ async fn a_colony_is_created_once(backend: Backend) {
     let store = backend.open().await;
     let id = KeyPair::generate().id();
     assert_eq!(store.get_colony(&id).await.unwrap(), None);
-    let created = store.create_colony(&id, "meadow", NOW).await.unwrap();
+    let created = store.create_colony(&id, "meadow", NOW, None).await.unwrap();
     assert_eq!((created.id, created.name.as_str(), created.created_at_ms), (id, "meadow", NOW));
-    assert_eq!(store.create_colony(&id, "meadow", NOW + 5).await.unwrap(), created);
+    assert_eq!(store.create_colony(&id, "meadow", NOW + 5, None).await.unwrap(), created);
     assert_eq!(store.get_colony(&id).await.unwrap(), Some(created));
 }
 
 async fn a_name_belongs_to_one_key_and_a_key_to_one_name(backend: Backend) {
     let store = backend.open().await;
     let (first, second) = (KeyPair::generate().id(), KeyPair::generate().id());
-    store.create_colony(&first, "meadow", NOW).await.unwrap();
+    store.create_colony(&first, "meadow", NOW, None).await.unwrap();
     for (id, name) in [(&first, "orchard"), (&second, "meadow")] {
-        let refused = store.create_colony(id, name, NOW).await.unwrap_err();
+        let refused = store.create_colony(id, name, NOW, None).await.unwrap_err();
         assert!(matches!(refused, StoreError::Taken(_)), "{refused}");
         assert!(refused.to_string().contains("meadow"), "{refused}");
     }
@@ -41,7 +41,7 @@ async fn a_name_belongs_to_one_key_and_a_key_to_one_name(backend: Backend) {
 async fn many_that_create_the_same_colony_at_once_get_the_same(backend: Backend) {
     let store = backend.open().await;
     let id = KeyPair::generate().id();
-    let creations = (0..20).map(|_| store.create_colony(&id, "meadow", NOW));
+    let creations = (0..20).map(|_| store.create_colony(&id, "meadow", NOW, None));
     let created = futures::future::try_join_all(creations).await.unwrap();
     assert!(created.iter().all(|colony| colony.key == created[0].key));
 }
@@ -72,7 +72,7 @@ async fn states_are_counted_for_each_colony_alone(backend: Backend) {
 /// Creates a colony with its key, which signs rules.
 async fn ruled(backend: &Backend) -> (std::sync::Arc<dyn apiary_store::Store>, apiary_store::model::Colony, KeyPair) {
     let (store, key) = (backend.open().await, KeyPair::generate());
-    let colony = store.create_colony(&key.id(), "meadow", NOW).await.unwrap();
+    let colony = store.create_colony(&key.id(), "meadow", NOW, None).await.unwrap();
     (store, colony, key)
 }
 
@@ -86,7 +86,7 @@ async fn rules_are_replaced_by_newer_ones_only(backend: Backend) {
     assert_eq!(store.get_guard(&colony).await.unwrap(), None);
     let (second, third) = (guard(&key, 2), guard(&key, 3));
     for (version, rules) in [(2, &second), (2, &second), (3, &third)] {
-        store.set_guard(&colony, version, rules).await.unwrap();
+        store.set_guard(&colony, version, rules, None).await.unwrap();
         assert_eq!(store.get_guard(&colony).await.unwrap().as_ref(), Some(rules));
     }
     let other = Guard {
@@ -96,12 +96,12 @@ async fn rules_are_replaced_by_newer_ones_only(backend: Backend) {
         rules: Vec::new(),
     };
     for (version, rules) in [(2, second), (3, Envelope::seal(&key, &other).unwrap())] {
-        let refused = store.set_guard(&colony, version, &rules).await.unwrap_err();
+        let refused = store.set_guard(&colony, version, &rules, None).await.unwrap_err();
         assert!(matches!(refused, StoreError::Taken(_)), "{refused}");
     }
     assert_eq!(store.get_guard(&colony).await.unwrap(), Some(third));
     let stranger = KeyPair::generate();
-    store.set_guard(&colony, 4, &guard(&stranger, 4)).await.unwrap();
+    store.set_guard(&colony, 4, &guard(&stranger, 4), None).await.unwrap();
     let refused = store.get_guard(&colony).await.unwrap_err();
     assert!(matches!(refused, StoreError::Corrupt(_)), "what the colony did not sign is not handed out: {refused}");
 }
@@ -109,7 +109,7 @@ async fn rules_are_replaced_by_newer_ones_only(backend: Backend) {
 async fn of_many_rules_set_at_once_the_newest_stays(backend: Backend) {
     let (store, colony, key) = ruled(&backend).await;
     let rules: Vec<(i64, Envelope)> = (1..=10).map(|version| (version, guard(&key, version))).collect();
-    let set = rules.iter().map(|(version, rules)| store.set_guard(&colony, *version, rules));
+    let set = rules.iter().map(|(version, rules)| store.set_guard(&colony, *version, rules, None));
     let answers = futures::future::join_all(set).await;
     assert!(answers[9].is_ok());
     assert_eq!(store.get_guard(&colony).await.unwrap().as_ref(), Some(&rules[9].1));

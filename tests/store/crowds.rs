@@ -44,7 +44,7 @@ async fn a_rate_counts_no_time_twice_after_a_claim_that_waited(backend: Backend)
         rate: Some(rate),
     };
     let record = LimitRecord { limit, by: "ada".to_owned(), set_at_ms: NOW };
-    assert!(tenant.store.set_limit(tenant.colony.key, &record).await.unwrap());
+    assert!(tenant.store.set_limit(tenant.colony.key, &record, None).await.unwrap());
     for _ in 0..40 {
         tenant.submit(tenant.process()).await;
     }
@@ -88,7 +88,7 @@ async fn a_place_that_gets_free_goes_to_the_first_that_waits_for_it(backend: Bac
     assert!(tenant.claim_at(&bee, 1, NOW).await.is_empty());
     let other = tenant.submit(NewProcess { priority_time_us: NOW + 1, ..keyed(&tenant, "a") }).await;
     // A claim keeps no locks afterwards.
-    tenant.store.cancel(tenant.colony.key, &[other], &cancellation(NOW), NOW).await.unwrap();
+    tenant.store.cancel(tenant.colony.key, &[other], &cancellation(NOW), NOW, None).await.unwrap();
     tenant.store.complete(&[completion(lease, "{}")], NOW).await.unwrap();
     let claimed = tenant.claim_at(&bee, 9, NOW).await;
     assert_eq!(claimed.iter().map(|one| one.process_id).collect::<Vec<_>>(), [first]);

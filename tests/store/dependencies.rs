@@ -98,7 +98,7 @@ async fn a_parent_that_failed_holds_its_children_until_it_is_redriven(backend: B
         assert_eq!(tenant.settle(None).await.ended, 0);
         assert!(tenant.unblocked(i64::MAX).await.is_empty());
         assert_eq!(tenant.state(child).await, ProcessState::Blocked);
-        assert_eq!(tenant.store.redrive(tenant.colony.key, &[parent], NOW).await.unwrap(), [Effect::Changed]);
+        assert_eq!(tenant.store.redrive(tenant.colony.key, &[parent], NOW, None).await.unwrap(), [Effect::Changed]);
         tenant.succeed(&bee, parent).await;
         assert_eq!(tenant.settle(None).await.freed, [child]);
         assert_eq!(tenant.unblocked(NOW).await, [child]);
@@ -115,8 +115,8 @@ async fn what_is_waited_for_in_vain_is_cancelled_down_to_the_last(backend: Backe
         let child = tenant.submit(tenant.child(&[parent, other])).await;
         let grandchild = tenant.submit(tenant.child(&[child])).await;
         let effects = match is_deleted {
-            true => tenant.store.delete(colony, &[parent]).await.unwrap(),
-            false => tenant.store.cancel(colony, &[parent], &cancellation(NOW), NOW).await.unwrap(),
+            true => tenant.store.delete(colony, &[parent], None).await.unwrap(),
+            false => tenant.store.cancel(colony, &[parent], &cancellation(NOW), NOW, None).await.unwrap(),
         };
         assert_eq!(effects, [Effect::Changed]);
         assert_eq!(tenant.settle_all().await, [child, grandchild]);
@@ -126,7 +126,7 @@ async fn what_is_waited_for_in_vain_is_cancelled_down_to_the_last(backend: Backe
         assert_eq!((shown.state, shown.since_ms, shown.ended_by), (ProcessState::Cancelled, NOW, None));
         assert_eq!(tenant.summary(grandchild).await.reason, Some(format!("its parent {child} was cancelled")));
         assert_eq!(tenant.state(other).await, ProcessState::Waiting, "nobody else is touched");
-        tenant.store.cancel(colony, &[other], &cancellation(NOW), NOW).await.unwrap();
+        tenant.store.cancel(colony, &[other], &cancellation(NOW), NOW, None).await.unwrap();
     }
 }
 
@@ -176,7 +176,7 @@ async fn a_replacement_is_waited_for_in_the_place_of_the_old(backend: Backend) {
     assert_eq!(settled.ended, 0, "until the new one is there, the old one is waited for");
     tenant.submit(one).await;
     let order = Discard { reason: "redriven".to_owned(), by: "grace".to_owned(), is_replaced: true };
-    assert_eq!(tenant.store.discard(colony, &[old], &order, NOW).await.unwrap(), [Effect::Changed]);
+    assert_eq!(tenant.store.discard(colony, &[old], &order, NOW, None).await.unwrap(), [Effect::Changed]);
     let mut passed_on = 0;
     for _ in 0..2 {
         let settled = tenant.store.settle(&[old], NOW, 1).await.unwrap();
@@ -202,7 +202,7 @@ async fn a_parent_that_was_deleted_after_its_success_holds_nobody(backend: Backe
     let parent = tenant.submit(tenant.process()).await;
     let child = tenant.submit(tenant.child(&[parent])).await;
     tenant.succeed(&bee, parent).await;
-    assert_eq!(tenant.store.delete(tenant.colony.key, &[parent]).await.unwrap(), [Effect::Changed]);
+    assert_eq!(tenant.store.delete(tenant.colony.key, &[parent], None).await.unwrap(), [Effect::Changed]);
     assert_eq!(tenant.settle(None).await.freed, [child]);
 }
 
@@ -211,10 +211,10 @@ async fn what_waits_for_parents_is_cancelled_and_deleted_and_not_tried_now(backe
     let colony = tenant.colony.key;
     let parent = tenant.submit(tenant.process()).await;
     let (one, other) = (tenant.submit(tenant.child(&[parent])).await, tenant.submit(tenant.child(&[parent])).await);
-    assert_eq!(tenant.store.retry(colony, &[one], NOW).await.unwrap(), [Effect::HasParents]);
+    assert_eq!(tenant.store.retry(colony, &[one], NOW, None).await.unwrap(), [Effect::HasParents]);
     assert_eq!(tenant.state(one).await, ProcessState::Blocked);
-    assert_eq!(tenant.store.cancel(colony, &[one], &cancellation(NOW), NOW).await.unwrap(), [Effect::Changed]);
-    assert_eq!(tenant.store.delete(colony, &[other]).await.unwrap(), [Effect::Changed]);
+    assert_eq!(tenant.store.cancel(colony, &[one], &cancellation(NOW), NOW, None).await.unwrap(), [Effect::Changed]);
+    assert_eq!(tenant.store.delete(colony, &[other], None).await.unwrap(), [Effect::Changed]);
     let bee = tenant.bee("bee").await;
     tenant.succeed(&bee, parent).await;
     let settled = tenant.settle(None).await;
@@ -315,7 +315,11 @@ async fn what_is_there_already_takes_nobodys_place(backend: Backend) {
     tenant.store.fail(&[failure], NOW).await.unwrap();
     assert_eq!(tenant.store.replace(colony, new_id, old, NOW).await.unwrap(), Effect::Taken);
     assert_eq!(tenant.store.replace(colony, new_id, new_id, NOW).await.unwrap(), Effect::Taken);
-    assert_eq!(tenant.store.redrive(colony, &[new_id], NOW).await.unwrap(), [Effect::Changed], "and it is as it was");
+    assert_eq!(
+        tenant.store.redrive(colony, &[new_id], NOW, None).await.unwrap(),
+        [Effect::Changed],
+        "and it is as it was"
+    );
 }
 
 async fn a_replaced_parent_that_is_deleted_leaves_its_children_to_the_other(backend: Backend) {
@@ -323,7 +327,7 @@ async fn a_replaced_parent_that_is_deleted_leaves_its_children_to_the_other(back
     let bee = tenant.bee("bee").await;
     let (old, child, new) = replaced(&tenant, &bee).await;
     let new_id = tenant.submit(new).await;
-    assert_eq!(tenant.store.delete(tenant.colony.key, &[old]).await.unwrap(), [Effect::Changed]);
+    assert_eq!(tenant.store.delete(tenant.colony.key, &[old], None).await.unwrap(), [Effect::Changed]);
     assert_eq!(tenant.settle(None).await.replacements, [new_id]);
     assert_eq!(tenant.state(child).await, ProcessState::Blocked);
 }

@@ -73,13 +73,13 @@ async fn page(tenant: &Tenant, filter: &ExecutorFilter, size: i64, after: Option
 
 async fn register(tenant: &Tenant, registration: &Registration, count_max: i64, now_ms: i64) -> bool {
     let room = PendingBound { count_max, gives_way_before_ms: now_ms - SILENT_MS };
-    tenant.store.register_executor(tenant.colony.key, registration, room, now_ms).await.unwrap()
+    tenant.store.register_executor(tenant.colony.key, registration, room, now_ms, None).await.unwrap()
 }
 
 async fn add_executor(tenant: &Tenant, key: &KeyPair, name: &str) {
     let signed = grant(&tenant.key, key, Role::Executor, name);
     let envelope = Envelope::seal(&tenant.key, &signed).unwrap();
-    tenant.store.add_grant(&tenant.colony, &signed, &envelope, NOW).await.unwrap();
+    tenant.store.add_grant(&tenant.colony, &signed, &envelope, NOW, None).await.unwrap();
 }
 
 async fn key_of(tenant: &Tenant, bee: &Bee) -> Id {
@@ -129,7 +129,7 @@ async fn the_stranger_silent_longest_gives_way(backend: Backend) {
     add_executor(&tenant, &keys[4], "granted").await;
     assert!(register(&tenant, &Registration { is_granted: true, ..stranger(4) }, 2, NOW - 9).await);
     assert!(register(&tenant, &stranger(5), 2, NOW - 8).await);
-    assert!(tenant.store.reject_executor(tenant.colony.key, &keys[5].id(), NOW).await.unwrap());
+    assert!(tenant.store.reject_executor(tenant.colony.key, &keys[5].id(), NOW, None).await.unwrap());
     for at in [1, 0] {
         assert!(register(&tenant, &stranger(at), 2, NOW + i64::try_from(at).unwrap()).await);
     }
@@ -157,7 +157,7 @@ async fn strangers_are_forgotten_sooner_than_executors(backend: Backend) {
     for (at, name, heard_ms) in [(1, "stale", NOW), (2, "rejected", NOW), (3, "recent", NOW + 1)] {
         register(&tenant, &registration(keys[at].id(), name, &[]), 9, heard_ms).await;
     }
-    tenant.store.reject_executor(tenant.colony.key, &keys[2].id(), NOW).await.unwrap();
+    tenant.store.reject_executor(tenant.colony.key, &keys[2].id(), NOW, None).await.unwrap();
     let which = ExpiryBounds { before_ms: NOW, pending_before_ms: NOW + 1 };
     assert_eq!(tenant.store.forget_executors(which, 10).await.unwrap(), 1);
     let mut left: Vec<_> = all(&tenant).await.into_iter().map(|one| one.name).collect();
@@ -169,15 +169,15 @@ async fn being_turned_down_stays_until_a_grant_comes(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let key = KeyPair::generate();
     let (store, colony) = (&tenant.store, tenant.colony.key);
-    assert!(!store.reject_executor(colony, &key.id(), NOW).await.unwrap(), "nobody knows it");
+    assert!(!store.reject_executor(colony, &key.id(), NOW, None).await.unwrap(), "nobody knows it");
     register(&tenant, &registration(key.id(), "bee", &[]), 10, NOW).await;
-    assert!(store.reject_executor(colony, &key.id(), NOW + 1).await.unwrap());
+    assert!(store.reject_executor(colony, &key.id(), NOW + 1, None).await.unwrap());
     register(&tenant, &registration(key.id(), "bee", &[]), 10, NOW + 2).await;
     assert_eq!(all(&tenant).await[0].rejected_at_ms, Some(NOW + 1));
     add_executor(&tenant, &key, "bee-1").await;
     let known = all(&tenant).await;
     assert_eq!((known[0].rejected_at_ms, known[0].name.as_str(), known.len()), (None, "bee-1", 1));
-    assert!(!store.reject_executor(colony, &key.id(), NOW + 3).await.unwrap(), "it is approved");
+    assert!(!store.reject_executor(colony, &key.id(), NOW + 3, None).await.unwrap(), "it is approved");
 }
 
 async fn a_grant_makes_its_executor_known_until_it_says_more(backend: Backend) {
@@ -213,7 +213,7 @@ async fn executors_not_heard_for_long_are_forgotten_and_those_never_heard_stay(b
     let heard = [contact(&tenant, stale, "stale", NOW - 1), contact(&tenant, recent, "recent", NOW)];
     tenant.store.record_last_seen(&heard).await.unwrap();
     register(&tenant, &registration(rejected, "rejected", &[]), 10, NOW - 5).await;
-    tenant.store.reject_executor(tenant.colony.key, &rejected, NOW - 5).await.unwrap();
+    tenant.store.reject_executor(tenant.colony.key, &rejected, NOW - 5, None).await.unwrap();
     let which = ExpiryBounds { before_ms: NOW, pending_before_ms: NOW };
     assert_eq!(tenant.store.forget_executors(which, 10).await.unwrap(), 1);
     assert_eq!(tenant.store.forget_executors(which, 10).await.unwrap(), 0);
@@ -266,11 +266,11 @@ async fn a_drain_is_seen_and_lifted(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     tenant.bee("bee").await;
     let (store, colony) = (&tenant.store, tenant.colony.key);
-    store.drain_executor(colony, "bee", "ada", NOW).await.unwrap();
-    store.drain_executor(colony, "bee", "eve", NOW + 1).await.unwrap();
+    store.drain_executor(colony, "bee", "ada", NOW, None).await.unwrap();
+    store.drain_executor(colony, "bee", "eve", NOW + 1, None).await.unwrap();
     assert_eq!(all(&tenant).await[0].drained_at_ms, Some(NOW));
-    store.undrain_executor(colony, "bee").await.unwrap();
-    store.undrain_executor(colony, "bee").await.unwrap();
+    store.undrain_executor(colony, "bee", None).await.unwrap();
+    store.undrain_executor(colony, "bee", None).await.unwrap();
     assert_eq!(all(&tenant).await[0].drained_at_ms, None);
 }
 
@@ -284,7 +284,7 @@ async fn a_colony_sees_only_its_own_executors(backend: Backend) {
     add_executor(&other, &key, "bee").await;
     assert!(all(&tenant).await.is_empty());
     assert!(tenant.store.list_functions(tenant.colony.key, None, ALL).await.unwrap().is_empty());
-    assert!(!tenant.store.reject_executor(tenant.colony.key, &key.id(), NOW).await.unwrap());
+    assert!(!tenant.store.reject_executor(tenant.colony.key, &key.id(), NOW, None).await.unwrap());
     assert!(tenant.store.grants_of_keys(&tenant.colony, &[other.user_key.id()]).await.unwrap().is_empty());
     let announced = other.store.list_functions(other.colony.key, Some(KIND), ALL).await.unwrap();
     assert_eq!((announced.len(), announced[0].functions[0].name.as_str(), announced[0].key), (1, "f", key.id()));

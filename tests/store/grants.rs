@@ -22,7 +22,7 @@ async fn a_grant_comes_back_as_it_was_signed(backend: Backend) {
     let key = KeyPair::generate();
     let signed = grant(&tenant.key, &key, Role::Executor, "bee");
     let envelope = Envelope::seal(&tenant.key, &signed).unwrap();
-    assert!(!tenant.store.add_grant(&tenant.colony, &signed, &envelope, NOW).await.unwrap());
+    assert!(!tenant.store.add_grant(&tenant.colony, &signed, &envelope, NOW, None).await.unwrap());
     let found = tenant.store.grants_of_key(&tenant.colony, &key.id()).await.unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!((&found[0].grant, &found[0].envelope, found[0].colony), (&signed, &envelope, tenant.colony.key));
@@ -33,7 +33,7 @@ async fn the_same_grant_again_changes_nothing(backend: Backend) {
     let key = KeyPair::generate();
     let signed = grant(&tenant.key, &key, Role::User, "ada");
     let envelope = Envelope::seal(&tenant.key, &signed).unwrap();
-    let adding = (0..10).map(|_| tenant.store.add_grant(&tenant.colony, &signed, &envelope, NOW));
+    let adding = (0..10).map(|_| tenant.store.add_grant(&tenant.colony, &signed, &envelope, NOW, None));
     let existed = futures::future::try_join_all(adding).await.unwrap();
     assert_eq!(existed.iter().filter(|existed| !**existed).count(), 1, "one of them was the first");
     assert_eq!(tenant.store.grants_of_key(&tenant.colony, &key.id()).await.unwrap().len(), 1);
@@ -43,12 +43,16 @@ async fn an_id_belongs_to_one_grant_of_a_colony(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let (key, thief) = (KeyPair::generate(), KeyPair::generate());
     let signed = grant(&tenant.key, &key, Role::User, "ada");
-    tenant.store.add_grant(&tenant.colony, &signed, &Envelope::seal(&tenant.key, &signed).unwrap(), NOW).await.unwrap();
+    tenant
+        .store
+        .add_grant(&tenant.colony, &signed, &Envelope::seal(&tenant.key, &signed).unwrap(), NOW, None)
+        .await
+        .unwrap();
 
     let mut second = grant(&tenant.key, &thief, Role::User, "eve");
     second.grant_id = signed.grant_id;
     let envelope = Envelope::seal(&tenant.key, &second).unwrap();
-    let refused = tenant.store.add_grant(&tenant.colony, &second, &envelope, NOW).await.unwrap_err();
+    let refused = tenant.store.add_grant(&tenant.colony, &second, &envelope, NOW, None).await.unwrap_err();
     assert!(matches!(refused, StoreError::Taken(_)), "{refused}");
     assert!(tenant.store.grants_of_key(&tenant.colony, &thief.id()).await.unwrap().is_empty());
 
@@ -57,7 +61,7 @@ async fn an_id_belongs_to_one_grant_of_a_colony(backend: Backend) {
     let mut same_id = grant(&other.key, &thief, Role::User, "eve");
     same_id.grant_id = signed.grant_id;
     let envelope = Envelope::seal(&other.key, &same_id).unwrap();
-    assert!(!other.store.add_grant(&other.colony, &same_id, &envelope, NOW).await.unwrap());
+    assert!(!other.store.add_grant(&other.colony, &same_id, &envelope, NOW, None).await.unwrap());
 }
 
 async fn a_key_has_all_its_grants_oldest_first(backend: Backend) {
@@ -67,7 +71,7 @@ async fn a_key_has_all_its_grants_oldest_first(backend: Backend) {
     for name in ["first", "second", "third"] {
         let signed = grant(&tenant.key, &key, Role::User, name);
         let envelope = Envelope::seal(&tenant.key, &signed).unwrap();
-        tenant.store.add_grant(&tenant.colony, &signed, &envelope, NOW).await.unwrap();
+        tenant.store.add_grant(&tenant.colony, &signed, &envelope, NOW, None).await.unwrap();
         expected.push(name.to_owned());
     }
     let found = tenant.store.grants_of_key(&tenant.colony, &key.id()).await.unwrap();

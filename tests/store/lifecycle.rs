@@ -74,7 +74,7 @@ async fn process_in(tenant: &Tenant, state: ProcessState) -> LeaseRef {
 /// Cancels a running process, which only marks it, and then ends its attempt.
 async fn cancel(tenant: &Tenant, lease: LeaseRef) {
     let (store, cancellation) = (&tenant.store, cancellation(NOW + LEASE_MS));
-    store.cancel(tenant.colony.key, &[lease.process_id], &cancellation, NOW).await.unwrap();
+    store.cancel(tenant.colony.key, &[lease.process_id], &cancellation, NOW, None).await.unwrap();
     store.fail(&[failure(lease)], NOW).await.unwrap();
 }
 
@@ -98,13 +98,13 @@ async fn happen(tenant: &Tenant, lease: LeaseRef, event: Event) {
             drop(store.release(&[snooze], NOW).await.unwrap());
         }
         Event::Cancelled => cancel(tenant, lease).await,
-        Event::Redriven => drop(store.redrive(tenant.colony.key, &[lease.process_id], NOW).await.unwrap()),
+        Event::Redriven => drop(store.redrive(tenant.colony.key, &[lease.process_id], NOW, None).await.unwrap()),
         Event::Discarded | Event::Replaced => {
             let is_replaced = event == Event::Replaced;
             let discard = Discard { reason: "no use".into(), by: "grace".into(), is_replaced };
-            drop(store.discard(tenant.colony.key, &[lease.process_id], &discard, NOW).await.unwrap());
+            drop(store.discard(tenant.colony.key, &[lease.process_id], &discard, NOW, None).await.unwrap());
         }
-        Event::Retried => drop(store.retry(tenant.colony.key, &[lease.process_id], NOW).await.unwrap()),
+        Event::Retried => drop(store.retry(tenant.colony.key, &[lease.process_id], NOW, None).await.unwrap()),
         _ => {
             let (next, retries_spent) = lifecycle::after_attempt(event, 0, -1);
             let over_at_ms = (event == Event::Lost).then_some(NOW + LEASE_MS);

@@ -113,7 +113,7 @@ async fn a_rate_lets_a_burst_start_and_then_one_by_one(backend: Backend) {
     assert_eq!(started(9, NOW + 500).await, 1);
     assert_eq!(started(9, NOW - 60_000).await, 0, "a clock that goes back brings nothing");
     assert_eq!(started(9, NOW + 1500).await, 2);
-    assert!(tenant.store.remove_limit(tenant.colony.key, LimitKind::RateKey, "api-*").await.unwrap());
+    assert!(tenant.store.remove_limit(tenant.colony.key, LimitKind::RateKey, "api-*", None).await.unwrap());
     assert_eq!(started(9, NOW + 1500).await, 3, "without a limit, the key means nothing");
 }
 
@@ -194,9 +194,9 @@ async fn a_limit_is_replaced_listed_and_removed(backend: Backend) {
     assert_eq!(listed.iter().map(|record| record.limit.clone()).collect::<Vec<_>>(), expected);
     assert_eq!((listed[0].by.as_str(), listed[0].set_at_ms), ("ada", NOW));
     assert!(other.store.list_limits(other.colony.key).await.unwrap().is_empty());
-    assert!(!other.store.remove_limit(other.colony.key, LimitKind::ConcurrencyKey, "a").await.unwrap());
-    assert!(tenant.store.remove_limit(tenant.colony.key, LimitKind::ConcurrencyKey, "a").await.unwrap());
-    assert!(!tenant.store.remove_limit(tenant.colony.key, LimitKind::ConcurrencyKey, "a").await.unwrap());
+    assert!(!other.store.remove_limit(other.colony.key, LimitKind::ConcurrencyKey, "a", None).await.unwrap());
+    assert!(tenant.store.remove_limit(tenant.colony.key, LimitKind::ConcurrencyKey, "a", None).await.unwrap());
+    assert!(!tenant.store.remove_limit(tenant.colony.key, LimitKind::ConcurrencyKey, "a", None).await.unwrap());
     assert_eq!(tenant.store.list_limits(tenant.colony.key).await.unwrap().len(), 3);
 }
 
@@ -285,7 +285,7 @@ async fn set(tenant: &Tenant, limit: Limit) {
 
 async fn try_set(tenant: &Tenant, limit: Limit) -> bool {
     let record = LimitRecord { limit, by: "ada".to_owned(), set_at_ms: NOW };
-    tenant.store.set_limit(tenant.colony.key, &record).await.unwrap()
+    tenant.store.set_limit(tenant.colony.key, &record, None).await.unwrap()
 }
 
 fn keyed(tenant: &Tenant, concurrency_key: Option<&str>, rate_key: Option<&str>) -> NewProcess {

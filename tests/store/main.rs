@@ -31,6 +31,7 @@ mod colonies;
 mod counts;
 mod crowds;
 mod dependencies;
+mod events;
 mod executors;
 mod grants;
 mod health;

@@ -17,7 +17,7 @@ mod sqlite {
     async fn the_files_are_readable_by_their_owner_alone() {
         let backend = Backend::sqlite().await;
         let store = backend.open().await;
-        store.create_colony(&KeyPair::generate().id(), "meadow", NOW).await.unwrap();
+        store.create_colony(&KeyPair::generate().id(), "meadow", NOW, None).await.unwrap();
         let mut seen = 0;
         for file in std::fs::read_dir(backend.path().parent().unwrap()).unwrap() {
             let file = file.unwrap();
@@ -104,7 +104,7 @@ mod postgres {
         backend.execute("CREATE TABLE public.queue (mine text); CREATE TABLE public.migrations (mine text)").await;
         let store = backend.open().await;
         store.check_schema().await.unwrap();
-        store.create_colony(&KeyPair::generate().id(), "meadow", NOW).await.unwrap();
+        store.create_colony(&KeyPair::generate().id(), "meadow", NOW, None).await.unwrap();
         backend
             .execute("INSERT INTO public.queue VALUES ('still here'); INSERT INTO public.migrations VALUES ('too')")
             .await;
@@ -117,7 +117,7 @@ mod postgres {
         let options = PostgresOptions { has_transaction_pooler: true, ..Default::default() };
         let store = PostgresStore::connect(&backend.url(), options).await.unwrap();
         store.check_schema().await.unwrap();
-        store.create_colony(&KeyPair::generate().id(), "meadow", NOW).await.unwrap();
+        store.create_colony(&KeyPair::generate().id(), "meadow", NOW, None).await.unwrap();
         assert!(store.listen().await.unwrap().is_none());
         store.close().await;
     }

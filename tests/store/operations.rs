@@ -39,7 +39,7 @@ async fn cancelling_answers_for_each_and_only_for_its_own_colony(backend: Backen
     let (theirs, unknown) = (other.submit(other.process()).await, Uuid::now_v7());
     let ids = [theirs, waiting, unknown, running, blocked];
     let cancel = cancellation(NOW + 5000);
-    let effects = store.cancel(tenant.colony.key, &ids, &cancel, NOW + 1).await.unwrap();
+    let effects = store.cancel(tenant.colony.key, &ids, &cancel, NOW + 1, None).await.unwrap();
     use Effect::{Changed, Unknown, WrongState};
     assert_eq!(effects, [Unknown, Changed, Unknown, Changed, Changed]);
     assert_eq!(other.state(theirs).await, ProcessState::Waiting);
@@ -51,9 +51,9 @@ async fn cancelling_answers_for_each_and_only_for_its_own_colony(backend: Backen
     let shown = tenant.summary(running).await;
     assert_eq!((shown.state, shown.cancel_deadline_ms), (ProcessState::Running, Some(NOW + 5000)));
     assert_eq!((shown.reason.as_deref(), shown.ended_by.as_deref()), (Some("the customer left"), Some("grace")));
-    let again = store.cancel(tenant.colony.key, &[waiting, running], &cancel, NOW + 2).await.unwrap();
+    let again = store.cancel(tenant.colony.key, &[waiting, running], &cancel, NOW + 2, None).await.unwrap();
     assert_eq!(again, [WrongState(ProcessState::Cancelled), Changed]);
-    assert_eq!(store.cancel(tenant.colony.key, &[], &cancel, NOW).await.unwrap(), []);
+    assert_eq!(store.cancel(tenant.colony.key, &[], &cancel, NOW, None).await.unwrap(), []);
 }
 
 async fn a_lease_that_is_being_cancelled_ends_at_the_deadline_whatever_is_renewed(backend: Backend) {
@@ -140,8 +140,10 @@ async fn a_cancel_and_a_claim_never_lose_the_process(backend: Backend) {
     for round in 0..40 {
         let process_id = tenant.submit(tenant.process()).await;
         let ids = [process_id];
-        let (claimed, effects) =
-            tokio::join!(tenant.claim_at(&bee, 1, NOW), tenant.store.cancel(tenant.colony.key, &ids, &order, NOW));
+        let (claimed, effects) = tokio::join!(
+            tenant.claim_at(&bee, 1, NOW),
+            tenant.store.cancel(tenant.colony.key, &ids, &order, NOW, None)
+        );
         assert_eq!(effects.unwrap(), [Effect::Changed], "round {round}");
         let leases = tenant.store.leases(&[process_id]).await.unwrap();
         assert_eq!(leases.len(), claimed.len(), "round {round}");
@@ -166,7 +168,7 @@ async fn a_cancel_and_a_completion_agree_who_was_first(backend: Backend) {
         let (ids, completions) = ([lease.process_id], [completion(lease, "{}")]);
         let (ended, effects) = tokio::join!(
             tenant.store.complete(&completions, NOW),
-            tenant.store.cancel(tenant.colony.key, &ids, &order, NOW)
+            tenant.store.cancel(tenant.colony.key, &ids, &order, NOW, None)
         );
         let state = tenant.state(lease.process_id).await;
         let ended = ended.unwrap()[0];
@@ -188,18 +190,21 @@ async fn a_redriven_process_has_all_its_retries_and_its_attempts(backend: Backen
         process.max_wait_ms = 1000;
         let process_id = tenant.submit(process).await;
         finish(&tenant, &bee, state).await;
-        assert_eq!(tenant.store.redrive(tenant.colony.key, &[process_id], NOW + 50).await.unwrap(), [Effect::Changed]);
+        assert_eq!(
+            tenant.store.redrive(tenant.colony.key, &[process_id], NOW + 50, None).await.unwrap(),
+            [Effect::Changed]
+        );
         let shown = tenant.summary(process_id).await;
         let expected = (ProcessState::Waiting, 1, 0, NOW + 50);
         assert_eq!((shown.state, shown.attempt, shown.retries_spent, shown.since_ms), expected);
         assert_eq!(tenant.store.next_deadline_ms().await.unwrap(), Some(NOW + 1050), "its `max_wait` starts anew");
-        let again = tenant.store.redrive(tenant.colony.key, &[process_id], NOW).await.unwrap();
+        let again = tenant.store.redrive(tenant.colony.key, &[process_id], NOW, None).await.unwrap();
         assert_eq!(again, [Effect::WrongState(ProcessState::Waiting)]);
         let lease = tenant.claim_one(&bee, NOW + 60).await;
         assert_eq!(lease.attempt, 2);
         assert_eq!(tenant.store.attempts(process_id).await.unwrap().len(), 2);
         assert_eq!(tenant.store.complete(&[completion(lease, "{}")], NOW + 70).await.unwrap(), [DONE]);
-        let finished = tenant.store.redrive(tenant.colony.key, &[process_id], NOW).await.unwrap();
+        let finished = tenant.store.redrive(tenant.colony.key, &[process_id], NOW, None).await.unwrap();
         assert_eq!(finished, [Effect::WrongState(ProcessState::Succeeded)]);
     }
 }
@@ -212,12 +217,12 @@ async fn a_dead_letter_is_given_up_once(backend: Backend) {
     let waiting = tenant.submit(tenant.process()).await;
     let order = Discard { reason: "a\0typo".to_owned(), by: "grace".to_owned(), is_replaced: false };
     let ids = [process_id, waiting];
-    let effects = tenant.store.discard(tenant.colony.key, &ids, &order, NOW + 9).await.unwrap();
+    let effects = tenant.store.discard(tenant.colony.key, &ids, &order, NOW + 9, None).await.unwrap();
     assert_eq!(effects, [Effect::Changed, Effect::WrongState(ProcessState::Waiting)]);
     let shown = tenant.summary(process_id).await;
     assert_eq!((shown.state, shown.since_ms), (ProcessState::Failed, NOW + 9));
     assert_eq!((shown.reason.as_deref(), shown.ended_by.as_deref()), (Some("a\u{fffd}typo"), Some("grace")));
-    let again = tenant.store.discard(tenant.colony.key, &ids[..1], &order, NOW).await.unwrap();
+    let again = tenant.store.discard(tenant.colony.key, &ids[..1], &order, NOW, None).await.unwrap();
     assert_eq!(again, [Effect::WrongState(ProcessState::Failed)]);
 }
 
@@ -230,7 +235,7 @@ async fn a_replaced_process_says_so_also_when_it_had_failed(backend: Backend) {
         finish(&tenant, &bee, state).await;
         let fits = state != ProcessState::Succeeded;
         for _ in 0..2 {
-            let effects = tenant.store.discard(tenant.colony.key, &[process_id], &order, NOW).await.unwrap();
+            let effects = tenant.store.discard(tenant.colony.key, &[process_id], &order, NOW, None).await.unwrap();
             assert_eq!(effects, [if fits { Effect::Changed } else { Effect::WrongState(state) }]);
         }
         let shown = tenant.summary(process_id).await;
@@ -255,7 +260,7 @@ async fn what_another_is_to_replace_is_kept_for_it_until_that_never_comes(backen
         (replace(one_id).await, replace(one_id).await, replace(other).await),
         (Effect::Changed, Effect::Changed, Effect::Replaced)
     );
-    assert_eq!(tenant.store.redrive(colony, &[process_id], NOW).await.unwrap(), [Effect::Replaced]);
+    assert_eq!(tenant.store.redrive(colony, &[process_id], NOW, None).await.unwrap(), [Effect::Replaced]);
     // The replacement is not submitted: after its deadline another may be named.
     tenant.store.cancel_replacement(colony, process_id, NOW - 1).await.unwrap();
     assert_eq!(replace(other).await, Effect::Replaced);
@@ -264,10 +269,10 @@ async fn what_another_is_to_replace_is_kept_for_it_until_that_never_comes(backen
     // The replacement was submitted: no other is accepted, even after its deletion.
     tenant.submit(one).await;
     tenant.store.cancel_replacement(colony, process_id, i64::MAX).await.unwrap();
-    assert_eq!(tenant.store.redrive(colony, &[process_id], NOW).await.unwrap(), [Effect::Replaced]);
+    assert_eq!(tenant.store.redrive(colony, &[process_id], NOW, None).await.unwrap(), [Effect::Replaced]);
     let order = Discard { reason: "redriven".to_owned(), by: "grace".to_owned(), is_replaced: true };
-    assert_eq!(tenant.store.discard(colony, &[process_id], &order, NOW).await.unwrap(), [Effect::Changed]);
-    assert_eq!(tenant.store.delete(colony, &[one_id]).await.unwrap(), [Effect::Changed]);
+    assert_eq!(tenant.store.discard(colony, &[process_id], &order, NOW, None).await.unwrap(), [Effect::Changed]);
+    assert_eq!(tenant.store.delete(colony, &[one_id], None).await.unwrap(), [Effect::Changed]);
     tenant.store.cancel_replacement(colony, process_id, i64::MAX).await.unwrap();
     assert_eq!(replace(other).await, Effect::Replaced);
     assert_eq!(tenant.store.replace(colony, Uuid::now_v7(), other, NOW).await.unwrap(), Effect::Unknown);
@@ -278,8 +283,8 @@ async fn a_blocked_process_can_be_tried_now(backend: Backend) {
     let bee = tenant.bee("bee").await;
     let process_id = tenant.submit(blocked(&tenant)).await;
     assert!(tenant.claim_at(&bee, 1, NOW).await.is_empty());
-    assert_eq!(tenant.store.retry(tenant.colony.key, &[process_id], NOW + 7).await.unwrap(), [Effect::Changed]);
-    let again = tenant.store.retry(tenant.colony.key, &[process_id], NOW + 7).await.unwrap();
+    assert_eq!(tenant.store.retry(tenant.colony.key, &[process_id], NOW + 7, None).await.unwrap(), [Effect::Changed]);
+    let again = tenant.store.retry(tenant.colony.key, &[process_id], NOW + 7, None).await.unwrap();
     assert_eq!(again, [Effect::WrongState(ProcessState::Waiting)]);
     assert!(tenant.store.unblock(NOW + 1_000_000, 10).await.unwrap().is_empty());
     assert_eq!(tenant.claim_one(&bee, NOW + 7).await.process_id, process_id);
@@ -306,11 +311,11 @@ async fn a_deleted_process_leaves_nothing_but_that_its_spec_was_here(backend: Ba
     let process_id = tenant.submit(process.clone()).await;
     let lease = tenant.claim_one(&bee, NOW).await;
     let ids = [process_id];
-    let running = tenant.store.delete(tenant.colony.key, &ids).await.unwrap();
+    let running = tenant.store.delete(tenant.colony.key, &ids, None).await.unwrap();
     assert_eq!(running, [Effect::WrongState(ProcessState::Running)]);
     tenant.store.complete(&[completion(lease, "{}")], NOW).await.unwrap();
-    assert_eq!(tenant.store.delete(tenant.colony.key, &ids).await.unwrap(), [Effect::Changed]);
-    assert_eq!(tenant.store.delete(tenant.colony.key, &ids).await.unwrap(), [Effect::Unknown]);
+    assert_eq!(tenant.store.delete(tenant.colony.key, &ids, None).await.unwrap(), [Effect::Changed]);
+    assert_eq!(tenant.store.delete(tenant.colony.key, &ids, None).await.unwrap(), [Effect::Unknown]);
     assert!(tenant.store.get_process(tenant.colony.key, process_id).await.unwrap().is_none());
     assert!(tenant.store.attempts(process_id).await.unwrap().is_empty());
     // Fails if any row is left.
@@ -333,7 +338,7 @@ async fn a_deleted_process_leaves_nothing_but_that_its_spec_was_here(backend: Ba
     tenant.submit(next).await;
     for process in [tenant.process(), blocked(&tenant)] {
         let id = tenant.submit(process).await;
-        assert_eq!(tenant.store.delete(tenant.colony.key, &[id]).await.unwrap(), [Effect::Changed]);
+        assert_eq!(tenant.store.delete(tenant.colony.key, &[id], None).await.unwrap(), [Effect::Changed]);
     }
 }
 
@@ -342,7 +347,7 @@ async fn a_deleted_spec_is_forgotten_when_it_cannot_be_submitted_any_more(backen
     let mut process = tenant.process();
     process.submit_by_ms = NOW + 1000;
     let process_id = tenant.submit(process.clone()).await;
-    tenant.store.delete(tenant.colony.key, &[process_id]).await.unwrap();
+    tenant.store.delete(tenant.colony.key, &[process_id], None).await.unwrap();
     assert_eq!(tenant.store.forget_deleted(NOW + 999, 10).await.unwrap(), 0);
     assert_eq!(tenant.store.forget_deleted(NOW + 1000, 10).await.unwrap(), 1);
     let answer = tenant.store.submit(&[process], NOW).await.unwrap();
@@ -393,7 +398,7 @@ fn blocked(tenant: &Tenant) -> NewProcess {
 }
 
 async fn cancel(tenant: &Tenant, lease: LeaseRef, cancel: &Cancel) -> Effect {
-    let effects = tenant.store.cancel(tenant.colony.key, &[lease.process_id], cancel, NOW).await.unwrap();
+    let effects = tenant.store.cancel(tenant.colony.key, &[lease.process_id], cancel, NOW, None).await.unwrap();
     effects[0]
 }
 

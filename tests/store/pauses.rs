@@ -27,7 +27,7 @@ async fn nothing_of_a_paused_colony_or_type_is_given_and_others_are_not_touched(
         pause(&tenant, &what).await;
         assert!(tenant.claim_at(&bee, 9, NOW).await.is_empty(), "{what:?}");
         assert_eq!(other.claim_at(&other_bee, 9, NOW).await.len(), 1, "{what:?}");
-        assert!(tenant.store.resume(tenant.colony.key, &what, NOW).await.unwrap());
+        assert!(tenant.store.resume(tenant.colony.key, &what, NOW, None).await.unwrap());
         assert_eq!(tenant.claim_at(&bee, 9, NOW).await[0].process_id, process_id);
     }
     let process_id = tenant.submit(tenant.process()).await;
@@ -48,7 +48,7 @@ async fn a_paused_function_stays_where_it_is(backend: Backend) {
     let got =
         |claimed: Vec<apiary_store::model::ClaimedLease>| claimed.iter().map(|one| one.process_id).collect::<Vec<_>>();
     assert_eq!(got(tenant.claim_at(&bee, 9, NOW).await), [ids[1]]);
-    tenant.store.resume(tenant.colony.key, &what, NOW).await.unwrap();
+    tenant.store.resume(tenant.colony.key, &what, NOW, None).await.unwrap();
     assert_eq!(got(tenant.claim_at(&bee, 9, NOW).await), [ids[0], ids[2]]);
 }
 
@@ -56,11 +56,11 @@ async fn the_first_pause_stays_and_the_first_resume_ends_it(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let what = named(PauseKind::Function, "charge");
     let first = by("ada", &what, 5);
-    assert_eq!(tenant.store.pause(tenant.colony.key, &first).await.unwrap(), Some((first.clone(), false)));
+    assert_eq!(tenant.store.pause(tenant.colony.key, &first, None).await.unwrap(), Some((first.clone(), false)));
     let second = by("bob", &what, 6);
-    assert_eq!(tenant.store.pause(tenant.colony.key, &second).await.unwrap(), Some((first, true)));
-    assert!(tenant.store.resume(tenant.colony.key, &what, NOW).await.unwrap());
-    assert!(!tenant.store.resume(tenant.colony.key, &what, NOW).await.unwrap());
+    assert_eq!(tenant.store.pause(tenant.colony.key, &second, None).await.unwrap(), Some((first, true)));
+    assert!(tenant.store.resume(tenant.colony.key, &what, NOW, None).await.unwrap());
+    assert!(!tenant.store.resume(tenant.colony.key, &what, NOW, None).await.unwrap());
     assert_eq!(tenant.store.list_pauses(tenant.colony.key).await.unwrap(), []);
 }
 
@@ -93,9 +93,11 @@ async fn a_colony_pauses_only_so_much(backend: Backend) {
     let columns = "colony, kind, name, paused_by, reason, since_ms";
     backend.execute(&format!("INSERT INTO pauses ({columns}) VALUES {}", rows.join(", "))).await;
     let store = &tenant.store;
-    let refused = store.pause(tenant.colony.key, &by("ada", &named(PauseKind::Function, "more"), NOW)).await.unwrap();
+    let refused =
+        store.pause(tenant.colony.key, &by("ada", &named(PauseKind::Function, "more"), NOW), None).await.unwrap();
     assert_eq!(refused, None);
-    let known = store.pause(tenant.colony.key, &by("ada", &named(PauseKind::Function, "f-7"), NOW)).await.unwrap();
+    let known =
+        store.pause(tenant.colony.key, &by("ada", &named(PauseKind::Function, "f-7"), NOW), None).await.unwrap();
     assert!(known.unwrap().1, "what is paused already is no further thing");
 }
 
@@ -144,7 +146,7 @@ async fn a_pause_that_nobody_put_there_is_named(backend: Backend) {
 }
 
 async fn pause(tenant: &Tenant, what: &PauseTarget) {
-    let kept = tenant.store.pause(tenant.colony.key, &by("ada", what, NOW)).await.unwrap();
+    let kept = tenant.store.pause(tenant.colony.key, &by("ada", what, NOW), None).await.unwrap();
     assert!(!kept.unwrap().1, "it was not paused");
 }
 

@@ -158,5 +158,5 @@ async fn set(tenant: &Tenant, policy: LimitPolicy, running_max: i32) {
     let (kind, pattern) = (LimitKind::ConcurrencyKey, "k*".to_owned());
     let limit = Limit { kind, pattern, running_max: Some(running_max), policy, rate: None };
     let record = LimitRecord { limit, by: "ada".to_owned(), set_at_ms: NOW };
-    assert!(tenant.store.set_limit(tenant.colony.key, &record).await.unwrap());
+    assert!(tenant.store.set_limit(tenant.colony.key, &record, None).await.unwrap());
 }

@@ -37,7 +37,7 @@ async fn a_spec_that_put_a_process_back_is_answered_with_it_until_it_is_forgotte
     assert_eq!(tenant.store.known(&spec, NOW + 300).await.unwrap(), Some(answer(ProcessState::DeadLetter)));
     let other = NewProcess { digest: tenant.process().digest, ..spec.clone() };
     assert_eq!(tenant.store.submit(&[other], NOW + 300).await.unwrap(), [SubmitResult::IdTaken]);
-    assert_eq!(tenant.store.delete(tenant.colony.key, &[first]).await.unwrap(), [Effect::Changed]);
+    assert_eq!(tenant.store.delete(tenant.colony.key, &[first], None).await.unwrap(), [Effect::Changed]);
     assert_eq!(submit().await, [answer(ProcessState::DeadLetter)], "also when it is deleted");
     assert_eq!(tenant.store.forget_deleted(NOW + 499, 10).await.unwrap(), 0);
     assert_eq!(tenant.store.forget_deleted(NOW + 500, 10).await.unwrap(), 1);

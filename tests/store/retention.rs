@@ -135,7 +135,7 @@ async fn what_others_wait_for_stays_until_they_do_not(backend: Backend) {
     let range = range(tenant.colony.key, ProcessState::Failed);
     assert_eq!(delete(&tenant, range).await, RangeResult { read: 2, deleted: 1, last_ms: Some(NOW) });
     assert!(is_there(&tenant, parent).await && !is_there(&tenant, other).await);
-    tenant.store.cancel(tenant.colony.key, &[child], &cancellation(NOW), NOW).await.unwrap();
+    tenant.store.cancel(tenant.colony.key, &[child], &cancellation(NOW), NOW, None).await.unwrap();
     assert_eq!(delete(&tenant, range).await.deleted, 1);
     assert_eq!(backend.number("SELECT count(*) FROM dependencies").await, 1);
     let range = RetentionRange { state: ProcessState::Cancelled, ..range };
@@ -148,7 +148,7 @@ async fn what_was_redriven_meanwhile_stays(backend: Backend) {
     let bee = tenant.bee("bee").await;
     let process_id = finished(&tenant, &bee, tenant.process(), ProcessState::DeadLetter, NOW).await;
     let (colony, range) = (tenant.colony.key, range(tenant.colony.key, ProcessState::DeadLetter));
-    tenant.store.redrive(colony, &[process_id], NOW + 1).await.unwrap();
+    tenant.store.redrive(colony, &[process_id], NOW + 1, None).await.unwrap();
     assert_eq!(delete(&tenant, range).await.read, 0);
     let mut later = failure(tenant.claim_one(&bee, NOW + 2).await);
     later.next = ProcessState::DeadLetter;

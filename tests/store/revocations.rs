@@ -31,7 +31,7 @@ enum About {
 async fn revoke(tenant: &Tenant, about: About, now_ms: i64) -> Vec<RevokedGrant> {
     let revocation = revocation(tenant, about);
     let envelope = Envelope::seal(&tenant.key, &revocation).unwrap();
-    tenant.store.revoke_grant(&tenant.colony, &revocation, &envelope, now_ms).await.unwrap()
+    tenant.store.revoke_grant(&tenant.colony, &revocation, &envelope, now_ms, None).await.unwrap()
 }
 
 /// Revokes the grants of an executor's key.
@@ -85,12 +85,13 @@ async fn a_revoked_grant_is_marked_once_and_stays(backend: Backend) {
     let [first, second] = ["one", "two"].map(|name| grant(&tenant.key, &tenant.user_key, Role::User, name));
     for signed in [&first, &second] {
         let envelope = Envelope::seal(&tenant.key, signed).unwrap();
-        tenant.store.add_grant(&tenant.colony, signed, &envelope, NOW).await.unwrap();
+        tenant.store.add_grant(&tenant.colony, signed, &envelope, NOW, None).await.unwrap();
     }
     let signed = revocation(&tenant, About::Grant(second.grant_id));
     let envelope = Envelope::seal(&tenant.key, &signed).unwrap();
     for later_ms in [0, 10] {
-        let revoked = tenant.store.revoke_grant(&tenant.colony, &signed, &envelope, NOW + later_ms).await.unwrap();
+        let revoked =
+            tenant.store.revoke_grant(&tenant.colony, &signed, &envelope, NOW + later_ms, None).await.unwrap();
         assert_eq!(revoked.iter().map(|grant| grant.grantee).collect::<Vec<_>>(), [user]);
         assert_eq!(revoked_from(&tenant, &user).await, [None, None, Some(NOW)]);
     }
@@ -108,13 +109,13 @@ async fn a_revoked_key_stays_dead_with_every_later_grant(backend: Backend) {
     assert_eq!(revoke(&tenant, About::Key(user), NOW).await.len(), 1);
     let later = grant(&tenant.key, &tenant.user_key, Role::User, "again");
     let envelope = Envelope::seal(&tenant.key, &later).unwrap();
-    assert!(!tenant.store.add_grant(&tenant.colony, &later, &envelope, NOW + 5).await.unwrap());
+    assert!(!tenant.store.add_grant(&tenant.colony, &later, &envelope, NOW + 5, None).await.unwrap());
     assert_eq!(revoked_from(&tenant, &user).await, [Some(NOW), Some(NOW)]);
     // A grant that is revoked before its delivery has no effect.
     let undelivered = grant(&tenant.key, &KeyPair::generate(), Role::User, "late");
     revoke(&tenant, About::Grant(undelivered.grant_id), NOW).await;
     let envelope = Envelope::seal(&tenant.key, &undelivered).unwrap();
-    tenant.store.add_grant(&tenant.colony, &undelivered, &envelope, NOW + 5).await.unwrap();
+    tenant.store.add_grant(&tenant.colony, &undelivered, &envelope, NOW + 5, None).await.unwrap();
     assert_eq!(revoked_from(&tenant, &undelivered.key).await, [Some(NOW)]);
 }
 
@@ -122,10 +123,10 @@ async fn a_revocations_id_belongs_to_one_document(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let first = revocation(&tenant, About::Key(KeyPair::generate().id()));
     let envelope = Envelope::seal(&tenant.key, &first).unwrap();
-    tenant.store.revoke_grant(&tenant.colony, &first, &envelope, NOW).await.unwrap();
+    tenant.store.revoke_grant(&tenant.colony, &first, &envelope, NOW, None).await.unwrap();
     let second = Revocation { key: Some(tenant.user_key.id()), ..first };
     let envelope = Envelope::seal(&tenant.key, &second).unwrap();
-    let refused = tenant.store.revoke_grant(&tenant.colony, &second, &envelope, NOW).await.unwrap_err();
+    let refused = tenant.store.revoke_grant(&tenant.colony, &second, &envelope, NOW, None).await.unwrap_err();
     assert!(matches!(refused, StoreError::Taken(_)), "{refused}");
     assert_eq!(revoked_from(&tenant, &tenant.user_key.id()).await, [None]);
 }

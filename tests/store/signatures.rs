@@ -106,7 +106,7 @@ async fn a_batch_goes_with_its_last_document(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let done = done_together(&tenant, 10).await;
     let ids: Vec<Uuid> = done.iter().map(|(process, _)| process.process_id).collect();
-    tenant.store.delete(tenant.colony.key, &ids[..4]).await.unwrap();
+    tenant.store.delete(tenant.colony.key, &ids[..4], None).await.unwrap();
     assert_batches(&backend, 2, 12).await;
     for (process, completion) in &done[4..] {
         assert_signed(&tenant, process, completion).await;
@@ -115,7 +115,7 @@ async fn a_batch_goes_with_its_last_document(backend: Backend) {
     let range = range(tenant.colony.key, ProcessState::Succeeded);
     assert_eq!(tenant.store.delete_past(&range).await.unwrap().unwrap().deleted, 6);
     assert_batches(&backend, 0, 0).await;
-    tenant.store.delete(tenant.colony.key, &ids).await.unwrap();
+    tenant.store.delete(tenant.colony.key, &ids, None).await.unwrap();
     assert_batches(&backend, 0, 0).await;
 }
 
@@ -127,7 +127,7 @@ async fn a_batch_that_is_submitted_again_is_counted_once(backend: Backend) {
         assert_batches(&backend, 1, 5).await;
     }
     // What was deleted is not stored again.
-    tenant.store.delete(tenant.colony.key, &[processes[0].process_id]).await.unwrap();
+    tenant.store.delete(tenant.colony.key, &[processes[0].process_id], None).await.unwrap();
     tenant.store.submit(&processes, NOW).await.unwrap();
     assert_batches(&backend, 1, 4).await;
 }

@@ -54,9 +54,9 @@ impl Tenant {
     /// Creates a colony of this name, with a user `ada`.
     pub(crate) async fn in_store(store: &Arc<dyn Store>, name: &str) -> Self {
         let (key, user_key) = (KeyPair::generate(), KeyPair::generate());
-        let colony = store.create_colony(&key.id(), name, NOW).await.unwrap();
+        let colony = store.create_colony(&key.id(), name, NOW, None).await.unwrap();
         let grant = grant(&key, &user_key, Role::User, "ada");
-        store.add_grant(&colony, &grant, &Envelope::seal(&key, &grant).unwrap(), NOW).await.unwrap();
+        store.add_grant(&colony, &grant, &Envelope::seal(&key, &grant).unwrap(), NOW, None).await.unwrap();
         let user = store.grants_of_key(&colony, &user_key.id()).await.unwrap()[0].key;
         Self { store: store.clone(), key, colony, user, user_key }
     }
@@ -71,7 +71,7 @@ impl Tenant {
     pub(crate) async fn member(&self, key: &KeyPair, role: Role, name: &str) -> GrantKey {
         let grant = grant(&self.key, key, role, name);
         let envelope = Envelope::seal(&self.key, &grant).unwrap();
-        self.store.add_grant(&self.colony, &grant, &envelope, NOW).await.unwrap();
+        self.store.add_grant(&self.colony, &grant, &envelope, NOW, None).await.unwrap();
         let kept = self.store.grants_of_key(&self.colony, &key.id()).await.unwrap();
         kept.iter().map(|grant| grant.key).max_by_key(|key| key.0).expect("the grant was added")
     }

@@ -106,7 +106,7 @@ async fn what_comes_to_wait_during_the_pause_counts_from_then(backend: Backend) 
     let start = NOW + 200;
     pause(&tenant, &colony, start).await;
     let submitted = submit(&tenant, start + 50).await;
-    tenant.store.redrive(tenant.colony.key, &[redriven], start + 60).await.unwrap();
+    tenant.store.redrive(tenant.colony.key, &[redriven], start + 60, None).await.unwrap();
     for sweep in [false, true] {
         if sweep {
             assert!(expire(&tenant, start + HOUR_MS).await.is_empty());
@@ -130,7 +130,7 @@ async fn only_the_first_resume_adds_anything_and_only_to_what_was_paused(backend
     pause(&tenant, &what, NOW + 10).await;
     resume(&tenant, &what, NOW + 30).await;
     for what in everything().iter().chain([&what]) {
-        assert!(!tenant.store.resume(tenant.colony.key, what, NOW + 70).await.unwrap());
+        assert!(!tenant.store.resume(tenant.colony.key, what, NOW + 70, None).await.unwrap());
     }
     assert_eq!(wait(&tenant, held).await, (Some(NOW + MAX_WAIT_MS + 20), None));
     assert_eq!(wait(&tenant, free).await, (Some(NOW + MAX_WAIT_MS), None));
@@ -157,7 +157,7 @@ async fn resumes_at_once_leave_nothing_standing(backend: Backend) {
             expire(&tenant, NOW + HOUR_MS).await;
         }
         let everything = everything();
-        let resumes = everything.iter().map(|what| tenant.store.resume(tenant.colony.key, what, NOW + HOUR_MS));
+        let resumes = everything.iter().map(|what| tenant.store.resume(tenant.colony.key, what, NOW + HOUR_MS, None));
         futures::future::try_join_all(resumes).await.unwrap();
         assert_eq!(wait(&tenant, held).await, (Some(NOW + HOUR_MS + 60), None), "round {round}");
         assert_eq!(expire(&tenant, NOW + HOUR_MS + 60).await, [held]);
@@ -185,7 +185,7 @@ async fn a_sweep_and_a_resume_at_once_fail_nothing_too_early_and_leave_nothing_s
         });
         let (expired, resumed) = tokio::join!(
             futures::future::join_all(sweeps),
-            tenant.store.resume(tenant.colony.key, &colony, NOW + HOUR_MS)
+            tenant.store.resume(tenant.colony.key, &colony, NOW + HOUR_MS, None)
         );
         assert!(resumed.unwrap());
         let mut expired: BTreeSet<Uuid> = expired.concat().into_iter().map(|(process_id, _)| process_id).collect();
@@ -205,7 +205,7 @@ async fn a_wait_that_no_pause_holds_any_more_is_counted_on_by_any_resume(backend
     pause(&tenant, &colony, NOW + 40).await;
     expire(&tenant, NOW + HOUR_MS).await;
     backend.execute("DELETE FROM pauses").await;
-    assert!(!tenant.store.resume(tenant.colony.key, &colony, NOW + HOUR_MS).await.unwrap());
+    assert!(!tenant.store.resume(tenant.colony.key, &colony, NOW + HOUR_MS, None).await.unwrap());
     assert_eq!(wait(&tenant, held).await, (Some(NOW + HOUR_MS + 60), None));
 }
 
@@ -281,12 +281,12 @@ async fn expire(tenant: &Tenant, now_ms: i64) -> Vec<Uuid> {
 
 async fn pause(tenant: &Tenant, what: &PauseTarget, since_ms: i64) {
     let pause = Pause { what: what.clone(), by: "ada".to_owned(), reason: String::new(), since_ms };
-    let (_, existed) = tenant.store.pause(tenant.colony.key, &pause).await.unwrap().unwrap();
+    let (_, existed) = tenant.store.pause(tenant.colony.key, &pause, None).await.unwrap().unwrap();
     assert!(!existed, "it was not paused");
 }
 
 async fn resume(tenant: &Tenant, what: &PauseTarget, now_ms: i64) {
-    assert!(tenant.store.resume(tenant.colony.key, what, now_ms).await.unwrap(), "it was paused");
+    assert!(tenant.store.resume(tenant.colony.key, what, now_ms, None).await.unwrap(), "it was paused");
 }
 
 /// Returns each pause that covers the tests' processes.

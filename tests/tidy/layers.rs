@@ -5,7 +5,7 @@ use crate::tree::{TextFile, under, words};
 
 /// The parts of the broker that each part may use. `Error` stands for the exports of `lib.rs`. Files of no part in this
 /// table are the wiring, which may use everything.
-const BROKER: [(&str, &[&str]); 8] = [
+const BROKER: [(&str, &[&str]); 9] = [
     ("limits", &[]),
     ("error", &["limits"]),
     // A permit proves that `auth` allowed a call: the engine requires it, but can neither make one nor check rights
@@ -21,21 +21,24 @@ const BROKER: [(&str, &[&str]); 8] = [
             "auth::Who",
             "auth::action",
             "grant_cache",
+            "refusals",
             "hearing",
         ],
     ),
     ("grant_cache", &["limits", "Error", "hearing"]),
+    ("refusals", &["limits", "Error"]),
     ("hearing", &["limits"]),
-    ("auth", &["grant_cache", "limits", "error", "Error"]),
+    ("auth", &["grant_cache", "limits", "error", "Error", "refusals"]),
     ("rpc", &["auth", "engine", "limits", "error", "Error", "StartError"]),
     ("config", &["limits", "error", "Error", "StartError"]),
 ];
 
 /// The parts of the crate `apiary-store` that each layer may name. The rest is for those who implement a store.
-const STORE: [(&str, &[&str]); 6] = [
+const STORE: [(&str, &[&str]); 7] = [
     ("error", &["StoreError"]),
     ("engine", &["model", "lifecycle", "limits", "Store", "StoreError", "StoreResult"]),
     ("grant_cache", &["model", "Store"]),
+    ("refusals", &["model"]),
     ("auth", &["model", "limits"]),
     ("rpc", &["model", "limits"]),
     ("config", &[]),
@@ -94,7 +97,7 @@ fn each_layer_names_its_part_of_the_store() {
 }
 
 /// The engine's folders, the most general first: each uses only folders before it.
-const ENGINE: [&str; 18] = [
+const ENGINE: [&str; 19] = [
     "clock",
     "passes",
     "retention",
@@ -105,6 +108,7 @@ const ENGINE: [&str; 18] = [
     "dispatch",
     "commit",
     "notify",
+    "events",
     "leases",
     "grants",
     "executors",

@@ -70,6 +70,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("set_limit", "limit/set"),
     ("remove_limit", "limit/remove"),
     ("list_limits", "limit/list"),
+    ("list_events", "event/list"),
     // The same call with `go_on` is a command of its own: `bulk resume`.
 ];
 

@@ -17,6 +17,7 @@ use super::{Permit, PermitHolder, ServerPermit};
 use crate::Error;
 use crate::grant_cache::GrantCache;
 use crate::limits::CLOCK_SKEW_MS_MAX;
+use crate::refusals::Refusals;
 
 /// A caller whose signature under this very call was checked.
 #[derive(Clone, Copy, Debug)]
@@ -39,8 +40,8 @@ impl Caller {
 
 /// A checked signature under a call whose message has not been read yet.
 pub(crate) struct SignedRequest {
-    key: Id,
-    request: Request,
+    pub(super) key: Id,
+    pub(super) request: Request,
 }
 
 /// Permission to end an attempt, with its signed outcome.
@@ -54,11 +55,12 @@ pub(crate) enum End {
 /// Checks signatures and makes permits.
 pub(crate) struct Auth {
     grants: Arc<GrantCache>,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     broker_id: Uuid,
     server_owner: Option<Id>,
     window_ms: i64,
     replay: Replay,
+    pub(super) refusals: Arc<Refusals>,
 }
 
 impl Auth {
@@ -68,13 +70,14 @@ impl Auth {
         broker_id: Uuid,
         server_owner: Option<Id>,
         window_ms: i64,
+        refusals: Arc<Refusals>,
     ) -> Self {
-        Self { grants, clock, broker_id, server_owner, window_ms, replay: Replay::new(window_ms) }
+        Self { grants, clock, broker_id, server_owner, window_ms, replay: Replay::new(window_ms), refusals }
     }
 
     /// Checks the signature under a call before its message is read: it must name this method and this broker, be recent, and carry an
     /// unused nonce.
-    pub(crate) fn request(&self, envelope: &Envelope, method: &str) -> Result<SignedRequest, Error> {
+    pub(super) fn check_request(&self, envelope: &Envelope, method: &str) -> Result<SignedRequest, Error> {
         let request: Request = envelope.open()?;
         if request.broker_id != self.broker_id.to_string() {
             return Err(Error::BrokerUnknown);
@@ -104,7 +107,7 @@ impl Auth {
 
     /// Checks that a signed request is for this message. The nonce is used up later, with the permit: strangers, who can sign as much
     /// as they like, must not fill the memory of nonces.
-    pub(crate) fn caller(&self, signed: &SignedRequest, message: &[u8]) -> Result<Caller, Error> {
+    pub(super) fn check_message(&self, signed: &SignedRequest, message: &[u8]) -> Result<Caller, Error> {
         let SignedRequest { key, request } = signed;
         if request.message_sha256 != Request::digest(message) {
             return Err(Error::SignatureInvalid(
@@ -135,7 +138,7 @@ impl Auth {
     }
 
     /// Permits a caller to do `A`, by the policy's table.
-    pub(crate) async fn permit<A: Action>(&self, caller: &Caller) -> Result<Permit<A>, Error> {
+    pub(super) async fn check_permit<A: Action>(&self, caller: &Caller) -> Result<Permit<A>, Error> {
         let colony = self.colony_of(caller).await?;
         let grounds = grounds(A::VERB);
         // The colony's own key comes first: it needs no grant, so nothing is read.
@@ -147,7 +150,7 @@ impl Auth {
         let suits = |grant: &GrantRecord| grant.grant.is_valid_at(now) && grant_suits(grounds, &grant.grant);
         match self.grants.find(&colony, &caller.key, suits).await? {
             Some(grant) => {
-                // Only after a grant was found: see `caller`.
+                // Only after a grant was found: see `check_message`.
                 self.once(caller)?;
                 Ok(Permit::new(colony, PermitHolder::Granted(Box::new(grant))))
             }
@@ -157,7 +160,7 @@ impl Auth {
 
     /// Permits a caller to claim work of one executor type. Returns all of the caller's grants that cover it, because an executor may
     /// have one for each function.
-    pub(crate) async fn permit_claim(
+    pub(super) async fn check_claim(
         &self,
         caller: &Caller,
         executor_type: &str,
@@ -182,7 +185,7 @@ impl Auth {
     }
 
     /// Permits an executor to register: one with a grant, or a key that never had one and asks for approval.
-    pub(crate) async fn permit_register(
+    pub(super) async fn check_register(
         &self,
         caller: &Caller,
         executor_type: &str,
@@ -216,7 +219,7 @@ impl Auth {
     }
 
     /// Permits the revocation of grants: the colony's own signature is the permission.
-    pub(crate) async fn permit_revoke_grant(
+    pub(super) async fn check_revoke_grant(
         &self,
         envelope: &Envelope,
     ) -> Result<(Permit<action::RevokeGrant>, Revocation), Error> {
@@ -236,11 +239,11 @@ impl Auth {
     }
 
     /// Permits the server owner, and no other key, to create a colony.
-    pub(crate) fn permit_server_owner(&self, caller: &Caller) -> Result<ServerPermit, Error> {
+    pub(super) fn check_server_owner(&self, caller: &Caller) -> Result<ServerPermit, Error> {
         match self.server_owner {
             Some(owner) if owner == caller.key => {
                 self.once(caller)?;
-                Ok(ServerPermit::new())
+                Ok(ServerPermit::new(caller.key))
             }
             Some(_) => Err(Error::NotPermitted("colonies are created with the server owner's key".into())),
             None => Err(Error::NotPermitted(
@@ -251,7 +254,7 @@ impl Auth {
     }
 
     /// Permits the submit of this spec: its own signature is the permission.
-    pub(crate) async fn permit_submit(&self, envelope: &Envelope) -> Result<(Permit<action::Submit>, Spec), Error> {
+    pub(super) async fn check_submit(&self, envelope: &Envelope) -> Result<(Permit<action::Submit>, Spec), Error> {
         let spec: Spec = envelope.open()?;
         identify_caller(spec.colony, envelope.key_id);
         let now = self.clock.now();
@@ -284,31 +287,31 @@ impl Auth {
     }
 
     /// Permits the end of an attempt with this result: its own signature is the permission.
-    pub(crate) async fn permit_result<A: Action>(&self, envelope: &Envelope) -> Result<(Permit<A>, Outcome), Error> {
+    pub(super) async fn check_result<A: Action>(&self, envelope: &Envelope) -> Result<(Permit<A>, Outcome), Error> {
         let outcome: Outcome = envelope.open()?;
         let caller = Caller::new(envelope.key_id, outcome.colony, None);
-        Ok((self.permit(&caller).await?, outcome))
+        Ok((self.check_permit(&caller).await?, outcome))
     }
 
     /// Permits the end of an attempt with this result, as a success or a failure according to its outcome.
-    pub(crate) async fn permit_end(&self, envelope: &Envelope) -> Result<End, Error> {
+    pub(super) async fn check_end(&self, envelope: &Envelope) -> Result<End, Error> {
         let outcome: Outcome = envelope.open()?;
         let caller = Caller::new(envelope.key_id, outcome.colony, None);
         Ok(match outcome.outcome {
-            OutcomeKind::Succeeded => End::Complete(self.permit(&caller).await?, outcome),
-            _ => End::Fail(self.permit(&caller).await?, outcome),
+            OutcomeKind::Succeeded => End::Complete(self.check_permit(&caller).await?, outcome),
+            _ => End::Fail(self.check_permit(&caller).await?, outcome),
         })
     }
 
     /// Permits this progress report: its own signature is the permission.
-    pub(crate) async fn permit_report(&self, envelope: &Envelope) -> Result<(Permit<action::Report>, Progress), Error> {
+    pub(super) async fn check_report(&self, envelope: &Envelope) -> Result<(Permit<action::Report>, Progress), Error> {
         let progress: Progress = envelope.open()?;
         let caller = Caller::new(envelope.key_id, progress.colony, None);
-        Ok((self.permit(&caller).await?, progress))
+        Ok((self.check_permit(&caller).await?, progress))
     }
 
     /// Permits this grant: the colony's own signature is the permission.
-    pub(crate) async fn permit_add_grant(
+    pub(super) async fn check_add_grant(
         &self,
         envelope: &Envelope,
     ) -> Result<(Permit<action::AddGrant>, Grant), Error> {
@@ -318,7 +321,7 @@ impl Auth {
     }
 
     /// Permits a change of the colony's rules: the colony's own signature is the permission.
-    pub(crate) async fn permit_set_guard(
+    pub(super) async fn check_set_guard(
         &self,
         envelope: &Envelope,
     ) -> Result<(Permit<action::SetGuard>, Guard), Error> {

@@ -2,6 +2,7 @@
 //! that a forgotten check does not compile.
 
 mod caller;
+mod noted;
 mod permit;
 mod policy;
 mod replay;

@@ -2,8 +2,10 @@
 
 use std::marker::PhantomData;
 
+use apiary_daemon::door::CurrentCall;
 use apiary_identity::Id;
-use apiary_store::model::{Colony, GrantRecord};
+use apiary_protocol::EventKind;
+use apiary_store::model::{Colony, GrantRecord, NewEvent};
 
 /// The verbs that a permit can be for. Each is a type, so that a permit for one verb is not one for another.
 pub(crate) mod action {
@@ -80,6 +82,7 @@ pub(crate) mod action {
         GetBulk,
         ListBulks,
         StopBulk,
+        ListEvents,
     );
 }
 
@@ -88,12 +91,17 @@ pub(crate) mod action {
 pub(crate) struct Permit<A: action::Action> {
     colony: Colony,
     who: PermitHolder,
+    /// The call that was permitted; `None` in tests.
+    call: Option<CurrentCall>,
     action: PhantomData<A>,
 }
 
 /// Permission to create colonies: only for the server owner, who is outside every colony.
 #[derive(Debug)]
-pub(crate) struct ServerPermit(());
+pub(crate) struct ServerPermit {
+    key: Id,
+    call: Option<CurrentCall>,
+}
 
 /// The ground of a permit.
 #[derive(Clone, Debug)]
@@ -108,7 +116,7 @@ pub(crate) enum PermitHolder {
 
 impl<A: action::Action> Permit<A> {
     pub(in crate::auth) fn new(colony: Colony, who: PermitHolder) -> Self {
-        Self { colony, who, action: PhantomData }
+        Self { colony, who, call: CurrentCall::get(), action: PhantomData }
     }
 
     /// Returns the colony that the permit is for.
@@ -137,10 +145,31 @@ impl<A: action::Action> Permit<A> {
             PermitHolder::Granted(grant) => Some(grant),
         }
     }
+
+    /// Returns the event of a change that is made with this permit.
+    pub(crate) fn event(&self, kind: EventKind, now_ms: i64) -> NewEvent {
+        NewEvent { name: self.actor().to_owned(), ..event(kind, now_ms, self.key(), self.call.as_ref()) }
+    }
 }
 
 impl ServerPermit {
-    pub(in crate::auth) fn new() -> Self {
-        Self(())
+    pub(in crate::auth) fn new(key: Id) -> Self {
+        Self { key, call: CurrentCall::get() }
+    }
+
+    /// Returns the event of a change that is made with this permit.
+    pub(crate) fn event(&self, kind: EventKind, now_ms: i64) -> NewEvent {
+        NewEvent { name: "server owner".to_owned(), ..event(kind, now_ms, self.key, self.call.as_ref()) }
+    }
+}
+
+fn event(kind: EventKind, now_ms: i64, key: Id, call: Option<&CurrentCall>) -> NewEvent {
+    NewEvent {
+        key: Some(key),
+        is_proven: true,
+        method: call.map(|call| call.method().to_owned()).unwrap_or_default(),
+        address: call.map(CurrentCall::address).unwrap_or_default(),
+        request_id: call.map(|call| call.request_id().to_owned()).unwrap_or_default(),
+        ..NewEvent::new(kind, now_ms)
     }
 }

@@ -39,6 +39,7 @@ pub(crate) fn grounds(verb: Verb) -> &'static [Ground] {
         | Verb::ListExecutors
         | Verb::ExplainExecutor
         | Verb::ListFunctions => READERS,
+        Verb::ListEvents => &[ColonyOwner, Right(GrantRight::ReadEvents)],
         Verb::Cancel => &[ColonyOwner, Right(GrantRight::Cancel)],
         Verb::Redrive
         | Verb::Discard
@@ -119,6 +120,15 @@ mod tests {
             assert_eq!(lease, grounds == [Ground::Executor], "{verb:?}");
             assert!(!(grounds.contains(&Ground::User) && *verb != Verb::Submit), "{verb:?}");
         }
+    }
+
+    #[test]
+    fn the_page_says_what_the_table_says() {
+        const PAGE: &str = include_str!("../../../docs/rights.md");
+        let rows: Vec<String> =
+            Verb::ALL.iter().map(|verb| format!("| `{verb:?}` | {} |", needed(grounds(*verb)))).collect();
+        let told: Vec<&str> = PAGE.lines().filter(|line| line.starts_with("| `")).collect();
+        assert_eq!(told, rows, "write the row of each call into docs/rights.md");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Retention times of finished processes.
+//! Retention times of finished processes, and of events.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::StartError;
 /// The shortest retention.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// Retention times of finished processes, by final state; `None`, the default, for ever.
+/// Retention times of finished processes, by final state, and of events; `None`, the default, for ever.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RetentionConfig {
     /// The time for processes that succeeded.
@@ -18,6 +18,8 @@ pub struct RetentionConfig {
     pub cancelled: Option<Duration>,
     /// The time for dead letters.
     pub dead_letters: Option<Duration>,
+    /// The time for events. Beside it, a colony keeps only so many.
+    pub events: Option<Duration>,
 }
 
 impl RetentionConfig {
@@ -27,6 +29,7 @@ impl RetentionConfig {
             ("broker.retain_failed", self.failed),
             ("broker.retain_cancelled", self.cancelled),
             ("broker.retain_dead_letters", self.dead_letters),
+            ("broker.retain_events", self.events),
         ];
         for (setting, kept) in settings {
             if kept.is_some_and(|kept| kept < SHORTEST) {

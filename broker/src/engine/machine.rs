@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::background;
-use super::background::{Bulks, Keeper};
+use super::background::{Bulks, Keeper, RefusalWriter};
 use super::clock::DatabaseClock;
 use super::colonies::get_health;
 use super::commit::committer::Committer;
@@ -42,6 +42,7 @@ use super::schemas::catalogue::Catalogue;
 use crate::grant_cache::{GrantCache, UnderGrants};
 use crate::hearing::Hearing;
 use crate::limits::{COMMIT_AGE_MAX, READINESS_TIME_MAX};
+use crate::refusals::Refusals;
 
 /// The engine's settings.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +51,8 @@ pub(crate) struct EngineSettings {
     pub(crate) presence: PresenceTimes,
     /// The retention times of finished processes.
     pub(crate) retention: Retention,
+    /// The time for which events are kept; `None` for as long as there is room.
+    pub(crate) events_kept_ms: Option<i64>,
     /// The age at which waiting work without a listening executor is reported.
     pub(crate) unattended_after: Duration,
 }
@@ -83,6 +86,7 @@ pub(crate) struct Engine {
     pub(super) lines: Throttle,
     /// Notified when a bulk action was started.
     pub(super) bulks: Arc<Notify>,
+    pub(super) refusals: Arc<Refusals>,
     pub(super) polls: PollSlots,
     pub(super) newcomers: PendingByAddress,
     /// Probes of the database: that it answers, and that it takes writes.
@@ -168,6 +172,14 @@ impl Engine {
         let bulks = Bulks::new(store.clone(), clock.clone(), operations.clone(), broker_id, bulks_started.clone());
         tasks.spawn("bulk actions", drain.clone(), (bulks, drain.clone()), |(bulks, stop)| Box::pin(bulks.run(stop)));
         let lines = Throttle::new(clock.clone());
+        let refusals = Arc::new(Refusals::new(clock.clone()));
+        let writer = RefusalWriter::new(store.clone(), grants.clone(), clock.clone(), refusals.clone(), lines.clone());
+        tasks.spawn("refusals", drain.clone(), (writer, drain.clone()), |(writer, stop)| Box::pin(writer.run(stop)));
+        let state = (store.clone(), clock.clone(), lines.clone(), drain.clone());
+        let kept_ms = tuning.events_kept_ms;
+        tasks.spawn("events", drain.clone(), state, move |(store, clock, lines, stop)| {
+            Box::pin(background::forget_events(&**store, &**clock, kept_ms, lines, stop))
+        });
         let state = (dispatcher.clone(), store.clone(), clock.clone(), lines.clone(), drain.clone());
         tasks.spawn("dispatcher", drain.clone(), state, move |(dispatcher, store, clock, lines, stop)| {
             Box::pin(dispatcher.run(&**store, &**clock, shared, lines, stop))
@@ -234,6 +246,7 @@ impl Engine {
             operations,
             lines,
             bulks: bulks_started,
+            refusals,
             polls: PollSlots::default(),
             newcomers: PendingByAddress::default(),
             probes: Default::default(),
@@ -251,6 +264,11 @@ impl Engine {
     /// Returns the broker's clock.
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
         self.clock.clone()
+    }
+
+    /// Returns the refusals that it writes.
+    pub(crate) fn refusals(&self) -> Arc<Refusals> {
+        self.refusals.clone()
     }
 
     /// Returns the grants that it works with.

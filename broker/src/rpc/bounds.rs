@@ -46,10 +46,11 @@ const ALONE: Signature = Signature::Document { alone: true };
 const SEVERAL: Signature = Signature::Document { alone: false };
 
 /// Calls that are unsigned in the metadata, larger, or longer than the others.
-const CALLS: [Row; 23] = [
+const CALLS: [Row; 24] = [
     ("/apiary.v1.BrokerService/Connect", Signature::None, UNSIGNED_MESSAGE_BYTES_MAX, false),
     ("/apiary.v1.BulkService/StartBulk", Signature::Metadata, FILTER_MESSAGE_BYTES_MAX, false),
     ("/apiary.v1.ColonyService/SetGuard", ALONE, DOCUMENT_MESSAGE_BYTES_MAX, false),
+    ("/apiary.v1.EventService/ListEvents", Signature::Metadata, SMALL_MESSAGE_BYTES_MAX, true),
     ("/apiary.v1.ExecutorService/RegisterExecutor", Signature::Metadata, REGISTER_MESSAGE_BYTES_MAX, false),
     ("/apiary.v1.GrantService/AddGrant", ALONE, DOCUMENT_MESSAGE_BYTES_MAX, false),
     ("/apiary.v1.GrantService/RevokeGrant", ALONE, DOCUMENT_MESSAGE_BYTES_MAX, false),
@@ -88,8 +89,8 @@ pub(super) fn rule(path: &str) -> CallRule {
         return CallRule { signature, bytes_max, is_long: false, documents: None };
     }
     let bytes_max = if path == "/v1/processes" { HTTP_BODY_BYTES_MAX } else { UNSIGNED_MESSAGE_BYTES_MAX };
-    // Only the page for results waits.
-    let is_long = path.starts_with("/v1/processes/") && path.ends_with("/result");
+    // Only these pages wait.
+    let is_long = path == "/v1/events" || path.starts_with("/v1/processes/") && path.ends_with("/result");
     CallRule { signature: Signature::Http, bytes_max, is_long, documents: None }
 }
 

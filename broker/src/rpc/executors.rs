@@ -17,7 +17,8 @@ impl ExecutorService for Rpc {
         let (caller, peer) = (caller(&request)?, peer(&request));
         let introduction = decode::introduction(request.into_inner()).map_err(refused)?;
         let permit = self.auth.permit_register(&caller, &introduction.executor_type).await.map_err(refused)?;
-        let executor = self.engine.register_executor(permit, introduction, peer).await.map_err(refused)?;
+        let registered = self.engine.register_executor(permit, introduction, peer).await;
+        let executor = self.auth.by_caller(&caller, registered).map_err(refused)?;
         Ok(Response::new(pb::RegisterExecutorResponse { executor: Some(encode::executor(executor)) }))
     }
 

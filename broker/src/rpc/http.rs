@@ -1,6 +1,7 @@
 //! The HTTP API, for clients without gRPC: `POST /v1/processes` takes a DSSE envelope as JSON, processes are read with a signed header,
 //! and two pages show the broker's state. `docs/openapi.json` describes it all.
 
+mod events;
 mod read;
 
 use std::sync::Arc;
@@ -23,10 +24,11 @@ use crate::Error;
 /// Characters of a method's name that an answer repeats.
 const METHOD_CHARS_MAX: usize = 16;
 /// The existing pages, for answers about unknown ones.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "/v1/processes",
     "/v1/processes/{id}",
     "/v1/processes/{id}/result",
+    "/v1/events",
     "/v1/broker",
     "/healthz",
     "/readyz",
@@ -39,6 +41,7 @@ pub(super) fn router(rpc: Arc<Rpc>) -> Router {
         .route("/v1/processes", post(submit))
         .route("/v1/processes/{id}", get(read::process))
         .route("/v1/processes/{id}/result", get(read::result))
+        .route("/v1/events", get(events::list))
         .route("/v1/broker", get(read::broker))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))

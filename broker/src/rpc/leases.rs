@@ -23,7 +23,8 @@ impl LeaseService for Rpc {
         let order = decode::claim(request, !results.is_empty()).map_err(refused)?;
         let (permit, grants) = self.auth.permit_claim(&caller, &order.executor_type).await.map_err(refused)?;
         if results.is_empty() {
-            let answer = self.engine.claim(permit, &grants, order).await.map_err(refused)?;
+            let claimed = self.engine.claim(permit, &grants, order).await;
+            let answer = self.auth.by_caller(&caller, claimed).map_err(refused)?;
             return Ok(Response::new(encode::claim_response(answer)));
         }
         decode::check_batch("results", results.len()).map_err(refused)?;

@@ -7,6 +7,7 @@ mod bulks;
 mod colonies;
 mod decode;
 mod encode;
+mod events;
 mod executors;
 mod explanations;
 mod frame;

@@ -59,9 +59,11 @@ impl ProcessService for Rpc {
     }
 
     async fn watch(&self, request: Request<pb::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
-        let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
+        let caller = caller(&request)?;
+        let permit = self.auth.permit(&caller).await.map_err(refused)?;
         let target = decode::watch(request.into_inner()).map_err(refused)?;
-        let sightings = self.engine.watch(permit, target).await.map_err(refused)?;
+        let sightings = self.engine.watch(permit, target).await;
+        let sightings = self.auth.by_caller(&caller, sightings).map_err(refused)?;
         Ok(Response::new(running::sightings(sightings).boxed()))
     }
 
@@ -82,11 +84,13 @@ impl ProcessService for Rpc {
     }
 
     async fn r#await(&self, request: Request<pb::AwaitRequest>) -> Result<Response<pb::AwaitResponse>, Status> {
-        let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
+        let caller = caller(&request)?;
+        let permit = self.auth.permit(&caller).await.map_err(refused)?;
         let request = request.into_inner();
         let process_id = decode::process_id(&request.process_id).map_err(refused)?;
         let wait = decode::wait(request.wait_ms).map_err(refused)?;
-        let awaited = self.engine.r#await(permit, process_id, wait).await.map_err(refused)?;
+        let awaited = self.engine.r#await(permit, process_id, wait).await;
+        let awaited = self.auth.by_caller(&caller, awaited).map_err(refused)?;
         Ok(Response::new(encode::await_response(awaited)))
     }
 

@@ -7,6 +7,7 @@ use apiary_proto::health::health_server::HealthServer;
 use apiary_proto::v1::broker_service_server::BrokerServiceServer;
 use apiary_proto::v1::bulk_service_server::BulkServiceServer;
 use apiary_proto::v1::colony_service_server::ColonyServiceServer;
+use apiary_proto::v1::event_service_server::EventServiceServer;
 use apiary_proto::v1::executor_service_server::ExecutorServiceServer;
 use apiary_proto::v1::grant_service_server::GrantServiceServer;
 use apiary_proto::v1::lease_service_server::LeaseServiceServer;
@@ -67,6 +68,7 @@ pub(crate) fn routes(rpc: Rpc, bodies: Bodies) -> Result<Router, StartError> {
         BrokerServiceServer,
         BulkServiceServer,
         ColonyServiceServer,
+        EventServiceServer,
         ExecutorServiceServer,
         GrantServiceServer,
         LeaseServiceServer,

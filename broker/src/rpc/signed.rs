@@ -95,7 +95,7 @@ where
             // Before the message is read: a call without a place must not take memory for its message.
             let long = match check.begin_long(rule, connection.as_ref()) {
                 Ok(long) => long,
-                Err(error) => return Ok(refused(rule, &error)),
+                Err(error) => return Ok(refused(rule, &check.auth.unread(None, error))),
             };
             let (request, hold) = match check.receive(rule, connection.as_ref(), request).await {
                 Ok(received) => received,
@@ -163,7 +163,10 @@ impl CallCheck {
             return Ok((http::Request::from_parts(parts, body), None));
         }
         let signed = match rule.signature {
-            Signature::Metadata => Some(self.auth.request(&envelope(&parts.headers)?, parts.uri.path())?),
+            Signature::Metadata => {
+                let envelope = envelope(&parts.headers).map_err(|error| self.auth.unread(None, error))?;
+                Some(self.auth.request(&envelope, parts.uri.path())?)
+            }
             _ => None,
         };
         // A known client's message counts in its own share from now on, so strangers who fill theirs do not block it.
@@ -181,11 +184,13 @@ impl CallCheck {
         };
         // While its message arrives, a slow client's connection gives way to others under load.
         let arriving = connection.map(Connection::suspect);
-        let held = self.bodies.read(share, body, bounds(rule)).await.map_err(|error| error_of(rule, error))?;
+        let held = self.bodies.read(share, body, bounds(rule)).await;
+        let held = held.map_err(|error| self.auth.unread(signed.as_ref(), error_of(rule, error)))?;
         drop(arriving);
         let HeldBody { blocks, hold } = held;
         if rule.signature != Signature::Http {
-            frame::check(blocks.pieces(), rule.documents)?;
+            let checked = frame::check(blocks.pieces(), rule.documents);
+            checked.map_err(|error| self.auth.unread(signed.as_ref(), error))?;
         }
         let body = match signed {
             Some(signed) => {

@@ -1,28 +1,45 @@
 //! Bulk actions in Postgres.
 
 use apiary_database::{query, sql};
-use apiary_store::model::{Bulk, BulkState, BulkStep, ColonyKey};
+use apiary_store::model::{Bulk, BulkState, BulkStep, ColonyKey, NewEvent};
 use apiary_store::{BulkStore, StoreResult, checks, rows};
 use uuid::Uuid;
 
-use crate::PostgresStore;
+use crate::fault::{Fault, until_settled};
+use crate::{PostgresStore, events};
 
 #[async_trait::async_trait]
 impl BulkStore for PostgresStore {
-    async fn start_bulk(&self, bulk: &Bulk, running_max: i64, kept_min: i64) -> StoreResult<bool> {
-        let insert = query(sql!("bulks/start.sql"))
-            .bind(bulk.bulk_id)
-            .bind(bulk.colony.0)
-            .bind(bulk.action.as_str())
-            .bind(checks::json(&bulk.filter)?)
-            .bind(checks::storable(&bulk.reason).into_owned())
-            .bind(&bulk.by)
-            .bind(bulk.matched)
-            .bind(i64::from(bulk.more_may_match))
-            .bind(bulk.started_at_ms)
-            .bind(running_max);
+    async fn start_bulk(
+        &self,
+        bulk: &Bulk,
+        running_max: i64,
+        kept_min: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<bool> {
+        let filter = checks::json(&bulk.filter)?;
         let forget = query(sql!("bulks/forget.sql")).bind(bulk.colony.0).bind(kept_min);
-        let is_new = self.session().await?.row(insert).await?.is_some();
+        let is_new = until_settled!(async {
+            let insert = query(sql!("bulks/start.sql"))
+                .bind(bulk.bulk_id)
+                .bind(bulk.colony.0)
+                .bind(bulk.action.as_str())
+                .bind(&filter)
+                .bind(checks::storable(&bulk.reason).into_owned())
+                .bind(&bulk.by)
+                .bind(bulk.matched)
+                .bind(i64::from(bulk.more_may_match))
+                .bind(bulk.started_at_ms)
+                .bind(running_max);
+            let mut session = self.session().await?;
+            session.begin().await?;
+            let is_new = session.row(insert).await?.is_some();
+            if is_new {
+                events::record(&mut session, bulk.colony, event).await?;
+            }
+            session.commit().await?;
+            Ok::<_, Fault>(is_new)
+        })?;
         self.session().await?.changed(forget).await?;
         Ok(is_new)
     }
@@ -37,15 +54,31 @@ impl BulkStore for PostgresStore {
         self.session().await?.rows(select).await?.iter().map(|row| rows::bulk(row)).collect()
     }
 
-    async fn stop_bulk(&self, colony: ColonyKey, bulk_id: Uuid, wanted: BulkState, now_ms: i64) -> StoreResult<bool> {
+    async fn stop_bulk(
+        &self,
+        colony: ColonyKey,
+        bulk_id: Uuid,
+        wanted: BulkState,
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<bool> {
         let from = if wanted == BulkState::Running { BulkState::Stopped } else { BulkState::Running };
-        let update = query(sql!("bulks/stop.sql"))
-            .bind(colony.0)
-            .bind(bulk_id)
-            .bind(from.as_str())
-            .bind(wanted.as_str())
-            .bind((wanted == BulkState::Stopped).then_some(now_ms));
-        Ok(self.session().await?.changed(update).await? > 0)
+        until_settled!(async {
+            let update = query(sql!("bulks/stop.sql"))
+                .bind(colony.0)
+                .bind(bulk_id)
+                .bind(from.as_str())
+                .bind(wanted.as_str())
+                .bind((wanted == BulkState::Stopped).then_some(now_ms));
+            let mut session = self.session().await?;
+            session.begin().await?;
+            let is_moved = session.changed(update).await? > 0;
+            if is_moved {
+                events::record(&mut session, colony, event).await?;
+            }
+            session.commit().await?;
+            Ok::<_, Fault>(is_moved)
+        })
     }
 
     async fn hold_bulk(&self, broker_id: Uuid, now_ms: i64, until_ms: i64) -> StoreResult<Option<Bulk>> {
@@ -53,16 +86,32 @@ impl BulkStore for PostgresStore {
         self.session().await?.row(update).await?.map(|row| rows::bulk(&row)).transpose()
     }
 
-    async fn advance_bulk(&self, bulk_id: Uuid, broker_id: Uuid, step: &BulkStep) -> StoreResult<Option<BulkState>> {
-        let update = query(sql!("bulks/advance.sql"))
-            .bind(bulk_id)
-            .bind(broker_id)
-            .bind(step.changed)
-            .bind(step.skipped)
-            .bind(step.after.submitted_at_ms)
-            .bind(step.after.process_id)
-            .bind(step.held_until_ms)
-            .bind(step.finished_at_ms);
-        self.session().await?.row(update).await?.map(|row| rows::bulk_state(&row)).transpose()
+    async fn advance_bulk(
+        &self,
+        colony: ColonyKey,
+        bulk_id: Uuid,
+        broker_id: Uuid,
+        step: &BulkStep,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<Option<BulkState>> {
+        until_settled!(async {
+            let update = query(sql!("bulks/advance.sql"))
+                .bind(bulk_id)
+                .bind(broker_id)
+                .bind(step.changed)
+                .bind(step.skipped)
+                .bind(step.after.submitted_at_ms)
+                .bind(step.after.process_id)
+                .bind(step.held_until_ms)
+                .bind(step.finished_at_ms);
+            let mut session = self.session().await?;
+            session.begin().await?;
+            let state = session.row(update).await?.map(|row| rows::bulk_state(&row)).transpose()?;
+            if state == Some(BulkState::Finished) {
+                events::record(&mut session, colony, event).await?;
+            }
+            session.commit().await?;
+            Ok::<_, Fault>(state)
+        })
     }
 }

@@ -2,18 +2,28 @@
 
 use apiary_database::{query, sql};
 use apiary_identity::{Envelope, Id};
-use apiary_store::model::{Colony, ColonyKey, ProcessState};
+use apiary_store::model::{Colony, ColonyKey, NewEvent, ProcessState};
 use apiary_store::{ColonyStore, StoreResult, checks, rows};
 
-use crate::PostgresStore;
+use crate::fault::{Fault, until_settled};
+use crate::{PostgresStore, events};
 
 #[async_trait::async_trait]
 impl ColonyStore for PostgresStore {
-    async fn create_colony(&self, id: &Id, name: &str, now_ms: i64) -> StoreResult<Colony> {
-        let insert = query(sql!("colonies/create.sql")).bind(id.as_bytes().as_slice()).bind(name).bind(now_ms);
-        let created = self.session().await?.row(insert).await?;
-        if let Some(row) = created {
-            return rows::colony(&row);
+    async fn create_colony(&self, id: &Id, name: &str, now_ms: i64, event: Option<&NewEvent>) -> StoreResult<Colony> {
+        let created = until_settled!(async {
+            let insert = query(sql!("colonies/create.sql")).bind(id.as_bytes().as_slice()).bind(name).bind(now_ms);
+            let mut session = self.session().await?;
+            session.begin().await?;
+            let created = session.row(insert).await?.map(|row| rows::colony(&row)).transpose()?;
+            if let Some(colony) = &created {
+                events::record(&mut session, colony.key, event).await?;
+            }
+            session.commit().await?;
+            Ok::<_, Fault>(created)
+        })?;
+        if let Some(colony) = created {
+            return Ok(colony);
         }
         let known = self.get_colony(id).await?;
         checks::same_colony(known, id, name)
@@ -29,18 +39,33 @@ impl ColonyStore for PostgresStore {
         self.session().await?.rows(select).await?.iter().map(|row| rows::state_count(row)).collect()
     }
 
-    async fn set_guard(&self, colony: &Colony, version: i64, envelope: &Envelope) -> StoreResult<()> {
-        let upsert = query(sql!("colonies/set_guard.sql"))
-            .bind(colony.key.0)
-            .bind(version)
-            .bind(envelope.signature.as_bytes())
-            .bind(&envelope.payload[..]);
-        let select = query(sql!("colonies/get_guard.sql")).bind(colony.key.0);
-        let mut session = self.session().await?;
-        if session.row(upsert).await?.is_some() {
+    async fn set_guard(
+        &self,
+        colony: &Colony,
+        version: i64,
+        envelope: &Envelope,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<()> {
+        let is_set = until_settled!(async {
+            let upsert = query(sql!("colonies/set_guard.sql"))
+                .bind(colony.key.0)
+                .bind(version)
+                .bind(envelope.signature.as_bytes())
+                .bind(&envelope.payload[..]);
+            let mut session = self.session().await?;
+            session.begin().await?;
+            let is_set = session.row(upsert).await?.is_some();
+            if is_set {
+                events::record(&mut session, colony.key, event).await?;
+            }
+            session.commit().await?;
+            Ok::<_, Fault>(is_set)
+        })?;
+        if is_set {
             return Ok(());
         }
-        let known = session.row(select).await?;
+        let select = query(sql!("colonies/get_guard.sql")).bind(colony.key.0);
+        let known = self.session().await?.row(select).await?;
         checks::same_guard(known.as_ref().map(|row| row as _), version, envelope)
     }
 

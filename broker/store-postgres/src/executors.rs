@@ -3,13 +3,14 @@
 use apiary_database::{query, sql};
 use apiary_identity::Id;
 use apiary_store::model::{
-    Announcement, ColonyKey, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, LastSeen, Page,
-    PendingBound, Registration,
+    Announcement, ColonyKey, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, LastSeen, NewEvent,
+    Page, PendingBound, Registration,
 };
 use apiary_store::{ExecutorStore, StoreResult, checks, rows};
 
 use crate::fault::{Fault, until_settled};
-use crate::{PostgresStore, column};
+use crate::session::Statement;
+use crate::{PostgresStore, column, events};
 
 #[async_trait::async_trait]
 impl ExecutorStore for PostgresStore {
@@ -19,27 +20,53 @@ impl ExecutorStore for PostgresStore {
         registration: &Registration,
         room: PendingBound,
         now_ms: i64,
+        event: Option<&NewEvent>,
     ) -> StoreResult<bool> {
         let (offer, functions) = checks::registration_json(registration)?;
-        let insert = query(sql!("executors/register.sql"))
-            .bind(colony.0)
-            .bind(registration.key.as_bytes().as_slice())
-            .bind(&registration.executor_type)
-            .bind(&registration.name)
-            .bind(now_ms)
-            .bind(offer)
-            .bind(functions)
-            .bind(&registration.version)
-            .bind(registration.is_granted)
-            .bind(room.count_max)
-            .bind(registration.slots)
-            .bind(room.gives_way_before_ms);
-        Ok(self.session().await?.row(insert).await?.is_some())
+        until_settled!(async {
+            let insert = query(sql!("executors/register.sql"))
+                .bind(colony.0)
+                .bind(registration.key.as_bytes().as_slice())
+                .bind(&registration.executor_type)
+                .bind(&registration.name)
+                .bind(now_ms)
+                .bind(&offer)
+                .bind(&functions)
+                .bind(&registration.version)
+                .bind(registration.is_granted)
+                .bind(room.count_max)
+                .bind(registration.slots)
+                .bind(room.gives_way_before_ms);
+            let mut session = self.session().await?;
+            session.begin().await?;
+            let kept = session.row(insert).await?;
+            if kept.as_ref().is_some_and(|row| rows::is_new(row)) {
+                events::record(&mut session, colony, event).await?;
+            }
+            session.commit().await?;
+            Ok::<_, Fault>(kept.is_some())
+        })
     }
 
-    async fn reject_executor(&self, colony: ColonyKey, key: &Id, now_ms: i64) -> StoreResult<bool> {
-        let update = query(sql!("executors/reject.sql")).bind(colony.0).bind(key.as_bytes().as_slice()).bind(now_ms);
-        Ok(self.session().await?.changed(update).await? > 0)
+    async fn reject_executor(
+        &self,
+        colony: ColonyKey,
+        key: &Id,
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<bool> {
+        until_settled!(async {
+            let key = key.as_bytes().as_slice();
+            let update = query(sql!("executors/reject.sql")).bind(colony.0).bind(key).bind(now_ms);
+            let mut session = self.session().await?;
+            session.begin().await?;
+            let found = session.rows(update).await?;
+            if found.iter().any(|row| rows::is_new(row)) {
+                events::record(&mut session, colony, event).await?;
+            }
+            session.commit().await?;
+            Ok::<_, Fault>(!found.is_empty())
+        })
     }
 
     async fn list_executors(
@@ -78,16 +105,21 @@ impl ExecutorStore for PostgresStore {
         })
     }
 
-    async fn drain_executor(&self, colony: ColonyKey, name: &str, drained_by: &str, now_ms: i64) -> StoreResult<()> {
-        let insert = query(sql!("executors/drain.sql")).bind(colony.0).bind(name).bind(drained_by).bind(now_ms);
-        self.session().await?.changed(insert).await?;
-        Ok(())
+    async fn drain_executor(
+        &self,
+        colony: ColonyKey,
+        name: &str,
+        drained_by: &str,
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<()> {
+        let insert = || query(sql!("executors/drain.sql")).bind(colony.0).bind(name).bind(drained_by).bind(now_ms);
+        until_settled!(change_once(self, colony, insert(), event))
     }
 
-    async fn undrain_executor(&self, colony: ColonyKey, name: &str) -> StoreResult<()> {
-        let delete = query(sql!("executors/undrain_executor.sql")).bind(colony.0).bind(name);
-        self.session().await?.changed(delete).await?;
-        Ok(())
+    async fn undrain_executor(&self, colony: ColonyKey, name: &str, event: Option<&NewEvent>) -> StoreResult<()> {
+        let delete = || query(sql!("executors/undrain_executor.sql")).bind(colony.0).bind(name);
+        until_settled!(change_once(self, colony, delete(), event))
     }
 
     async fn list_functions(
@@ -116,4 +148,19 @@ impl ExecutorStore for PostgresStore {
             .bind(functions_max);
         self.session().await?.rows(select).await?.iter().map(|row| rows::function_statistics(row)).collect()
     }
+}
+
+/// Runs a statement, and stores its event if it changed anything.
+async fn change_once(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    statement: Statement<'_>,
+    event: Option<&NewEvent>,
+) -> Result<(), Fault> {
+    let mut session = store.session().await?;
+    session.begin().await?;
+    if session.changed(statement).await? > 0 {
+        events::record(&mut session, colony, event).await?;
+    }
+    session.commit().await
 }

@@ -2,29 +2,48 @@
 
 use apiary_database::{query, sql};
 use apiary_identity::{Envelope, Grant, Id, Revocation};
-use apiary_store::model::{Colony, ColonyKey, GrantCursor, GrantKey, GrantRecord, Page, RevokedGrant, StoredGrant};
+use apiary_store::model::{
+    Colony, ColonyKey, GrantCursor, GrantKey, GrantRecord, NewEvent, Page, RevokedGrant, StoredGrant,
+};
 use apiary_store::{GrantStore, StoreResult, checks, rows};
 
-use crate::{PostgresStore, column};
+use crate::fault::{Fault, until_settled};
+use crate::{PostgresStore, column, events};
 
 #[async_trait::async_trait]
 impl GrantStore for PostgresStore {
-    async fn add_grant(&self, colony: &Colony, grant: &Grant, envelope: &Envelope, now_ms: i64) -> StoreResult<bool> {
-        let insert = query(sql!("grants/add.sql"))
-            .bind(colony.key.0)
-            .bind(grant.grant_id)
-            .bind(grant.key.as_bytes().as_slice())
-            .bind(grant.role.as_str())
-            .bind(&grant.name)
-            .bind(now_ms)
-            .bind(envelope.signature.as_bytes())
-            .bind(&envelope.payload[..]);
-        let mut session = self.session().await?;
-        if session.row(insert).await?.is_some() {
+    async fn add_grant(
+        &self,
+        colony: &Colony,
+        grant: &Grant,
+        envelope: &Envelope,
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<bool> {
+        let is_new = until_settled!(async {
+            let insert = query(sql!("grants/add.sql"))
+                .bind(colony.key.0)
+                .bind(grant.grant_id)
+                .bind(grant.key.as_bytes().as_slice())
+                .bind(grant.role.as_str())
+                .bind(&grant.name)
+                .bind(now_ms)
+                .bind(envelope.signature.as_bytes())
+                .bind(&envelope.payload[..]);
+            let mut session = self.session().await?;
+            session.begin().await?;
+            let is_new = session.row(insert).await?.is_some();
+            if is_new {
+                events::record(&mut session, colony.key, event).await?;
+            }
+            session.commit().await?;
+            Ok::<_, Fault>(is_new)
+        })?;
+        if is_new {
             return Ok(false);
         }
         let select = query(sql!("grants/get.sql")).bind(colony.key.0).bind(grant.grant_id);
-        let known = session.row(select).await?;
+        let known = self.session().await?.row(select).await?;
         checks::same_grant(known.as_ref().map(|row| row as _), grant, envelope)
     }
 
@@ -65,20 +84,32 @@ impl GrantStore for PostgresStore {
         revocation: &Revocation,
         envelope: &Envelope,
         now_ms: i64,
+        event: Option<&NewEvent>,
     ) -> StoreResult<Vec<RevokedGrant>> {
         let known = query(sql!("grants/get_revocation.sql")).bind(colony.key.0).bind(revocation.revocation_id);
-        let update = query(sql!("grants/revoke.sql"))
-            .bind(colony.key.0)
-            .bind(revocation.revocation_id)
-            .bind(revocation.grant_id)
-            .bind(revocation.key.as_ref().map(|key| key.as_bytes().as_slice()))
-            .bind(now_ms)
-            .bind(envelope.signature.as_bytes())
-            .bind(&envelope.payload[..]);
-        let mut session = self.session().await?;
-        let known = session.row(known).await?;
+        let known = self.session().await?.row(known).await?;
         checks::same_revocation(known.as_ref().map(|row| row as _), revocation.revocation_id, envelope)?;
-        session.rows(update).await?.iter().map(|row| rows::revoked_grant(row, colony.key)).collect()
+        until_settled!(async {
+            let update = query(sql!("grants/revoke.sql"))
+                .bind(colony.key.0)
+                .bind(revocation.revocation_id)
+                .bind(revocation.grant_id)
+                .bind(revocation.key.as_ref().map(|key| key.as_bytes().as_slice()))
+                .bind(now_ms)
+                .bind(envelope.signature.as_bytes())
+                .bind(&envelope.payload[..]);
+            let mut session = self.session().await?;
+            session.begin().await?;
+            let found = session.rows(update).await?;
+            // One row without a grant if the revocation names none.
+            let is_new = found.first().is_some_and(|row| rows::is_new(row));
+            if is_new {
+                events::record(&mut session, colony.key, event).await?;
+            }
+            session.commit().await?;
+            let named = found.iter().filter_map(|row| rows::revoked_grant_if_any(row, colony.key).transpose());
+            Ok::<_, Fault>(named.collect::<StoreResult<_>>()?)
+        })
     }
 
     async fn revoked_grants(&self, since_ms: i64, limit: i64) -> StoreResult<Vec<RevokedGrant>> {

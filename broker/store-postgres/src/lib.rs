@@ -9,6 +9,7 @@ mod bulks;
 mod colonies;
 mod connect;
 mod dependencies;
+mod events;
 mod executors;
 mod explain;
 mod fault;

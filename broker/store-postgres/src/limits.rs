@@ -7,21 +7,27 @@ use apiary_identity::Clock;
 use apiary_store::limits::{CLAIM_KEYS_MAX, LIMIT_USES_READ, LIMITS_MAX};
 use apiary_store::matching::allowance::{Allowance, Counter, TokenUse};
 use apiary_store::matching::overflow::LimitedKey;
-use apiary_store::model::{ColonyKey, Lane, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits};
+use apiary_store::model::{ColonyKey, Lane, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits, NewEvent};
 use apiary_store::{LimitStore, StoreResult, rows};
 use uuid::Uuid;
 
 use crate::fault::{Fault, until_settled};
 use crate::session::Session;
-use crate::{PostgresStore, column, process_ids};
+use crate::{PostgresStore, column, events, process_ids};
 
 #[async_trait::async_trait]
 impl LimitStore for PostgresStore {
-    async fn set_limit(&self, colony: ColonyKey, record: &LimitRecord) -> StoreResult<bool> {
-        until_settled!(set_once(self, colony, record))
+    async fn set_limit(&self, colony: ColonyKey, record: &LimitRecord, event: Option<&NewEvent>) -> StoreResult<bool> {
+        until_settled!(set_once(self, colony, record, event))
     }
 
-    async fn remove_limit(&self, colony: ColonyKey, kind: LimitKind, pattern: &str) -> StoreResult<bool> {
+    async fn remove_limit(
+        &self,
+        colony: ColonyKey,
+        kind: LimitKind,
+        pattern: &str,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<bool> {
         until_settled!(async {
             let delete = query(sql!("limits/remove.sql")).bind(colony.0).bind(kind.as_str()).bind(pattern);
             let mut session = self.session().await?;
@@ -29,6 +35,9 @@ impl LimitStore for PostgresStore {
             // A claim in progress counts by the limits that it has read: the change waits for its end.
             lock(&mut session, colony).await?;
             let existed = session.changed(delete).await? > 0;
+            if existed {
+                events::record(&mut session, colony, event).await?;
+            }
             session.commit().await?;
             Ok::<_, Fault>(existed)
         })
@@ -153,7 +162,12 @@ pub(super) async fn cancel(session: &mut Session, limited_key: &LimitedKey, now_
     Ok(cancelled)
 }
 
-async fn set_once(store: &PostgresStore, colony: ColonyKey, record: &LimitRecord) -> Result<bool, Fault> {
+async fn set_once(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    record: &LimitRecord,
+    event: Option<&NewEvent>,
+) -> Result<bool, Fault> {
     let limit = &record.limit;
     let insert = query(sql!("limits/set.sql"))
         .bind(colony.0)
@@ -172,6 +186,9 @@ async fn set_once(store: &PostgresStore, colony: ColonyKey, record: &LimitRecord
     session.begin().await?;
     lock(&mut session, colony).await?;
     let kept = session.changed(insert).await? > 0;
+    if kept {
+        events::record(&mut session, colony, event).await?;
+    }
     session.commit().await?;
     Ok(kept)
 }

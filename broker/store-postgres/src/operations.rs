@@ -3,14 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use apiary_database::{query, sql};
-use apiary_store::model::{Cancel, ColonyKey, Discard, Effect, ProcessState, Resubmission};
+use apiary_store::model::{Cancel, ColonyKey, Discard, Effect, NewEvent, ProcessState, Resubmission};
 use apiary_store::rows::KnownState;
 use apiary_store::{OperationStore, StoreError, StoreResult, checks, rows};
 use uuid::Uuid;
 
 use crate::fault::{Conflicts, Fault, until_settled};
 use crate::session::Statement;
-use crate::{PostgresStore, column, process_ids};
+use crate::{PostgresStore, column, events, process_ids};
 
 #[async_trait::async_trait]
 impl OperationStore for PostgresStore {
@@ -34,7 +34,14 @@ impl OperationStore for PostgresStore {
         Ok(specs.iter().map(|spec| redriven.contains(&spec.first)).collect())
     }
 
-    async fn cancel(&self, colony: ColonyKey, ids: &[Uuid], cancel: &Cancel, now_ms: i64) -> StoreResult<Vec<Effect>> {
+    async fn cancel(
+        &self,
+        colony: ColonyKey,
+        ids: &[Uuid],
+        cancel: &Cancel,
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<Vec<Effect>> {
         let (reason, by) = (checks::storable(&cancel.reason), checks::storable(&cancel.by));
         let statement = |ids: Vec<Uuid>| {
             query(sql!("processes/cancel.sql"))
@@ -45,12 +52,18 @@ impl OperationStore for PostgresStore {
                 .bind(&*by)
                 .bind(now_ms)
         };
-        change(self, colony, ids, checks::can_be_cancelled, statement).await
+        change(self, colony, ids, checks::can_be_cancelled, statement, event).await
     }
 
-    async fn redrive(&self, colony: ColonyKey, ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>> {
+    async fn redrive(
+        &self,
+        colony: ColonyKey,
+        ids: &[Uuid],
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<Vec<Effect>> {
         let statement = |ids: Vec<Uuid>| query(sql!("processes/redrive.sql")).bind(colony.0).bind(ids).bind(now_ms);
-        change(self, colony, ids, checks::can_be_redriven, statement).await
+        change(self, colony, ids, checks::can_be_redriven, statement, event).await
     }
 
     async fn replace(
@@ -68,7 +81,7 @@ impl OperationStore for PostgresStore {
         };
         // The statement changes nothing for an existing id, unless the process was reserved for it before.
         let fits = |known: &KnownState| checks::can_be_redriven(known) && !is_taken;
-        let effects = change(self, colony, &[process_id], fits, statement).await?;
+        let effects = change(self, colony, &[process_id], fits, statement, None).await?;
         Ok(checks::replaced_effect(effects.first().copied(), is_taken))
     }
 
@@ -84,6 +97,7 @@ impl OperationStore for PostgresStore {
         ids: &[Uuid],
         discard: &Discard,
         now_ms: i64,
+        event: Option<&NewEvent>,
     ) -> StoreResult<Vec<Effect>> {
         let (reason, by) = (checks::storable(&discard.reason), checks::storable(&discard.by));
         let states = checks::states_to_discard(discard);
@@ -98,18 +112,24 @@ impl OperationStore for PostgresStore {
                 .bind(now_ms)
                 .bind(discard.is_replaced)
         };
-        change(self, colony, ids, |known| states.contains(&known.state), statement).await
+        change(self, colony, ids, |known| states.contains(&known.state), statement, event).await
     }
 
-    async fn retry(&self, colony: ColonyKey, ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>> {
+    async fn retry(
+        &self,
+        colony: ColonyKey,
+        ids: &[Uuid],
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<Vec<Effect>> {
         let statement = |ids: Vec<Uuid>| query(sql!("processes/retry.sql")).bind(colony.0).bind(ids).bind(now_ms);
-        change(self, colony, ids, checks::can_be_retried, statement).await
+        change(self, colony, ids, checks::can_be_retried, statement, event).await
     }
 
-    async fn delete(&self, colony: ColonyKey, ids: &[Uuid]) -> StoreResult<Vec<Effect>> {
+    async fn delete(&self, colony: ColonyKey, ids: &[Uuid], event: Option<&NewEvent>) -> StoreResult<Vec<Effect>> {
         let statement = |ids: Vec<Uuid>| query(sql!("processes/delete.sql")).bind(colony.0).bind(ids);
         let fits = |known: &KnownState| known.state != ProcessState::Running;
-        let effects = change(self, colony, ids, fits, statement).await?;
+        let effects = change(self, colony, ids, fits, statement, event).await?;
         if effects.contains(&Effect::Changed) {
             clean_up(self, ids).await;
         }
@@ -140,12 +160,13 @@ async fn change<'q>(
     ids: &[Uuid],
     fits: impl Fn(&KnownState) -> bool,
     statement: impl Fn(Vec<Uuid>) -> Statement<'q>,
+    event: Option<&NewEvent>,
 ) -> StoreResult<Vec<Effect>> {
     let mut effects: HashMap<Uuid, Effect> = HashMap::with_capacity(ids.len());
     let mut open: Vec<Uuid> = ids.to_vec();
     let mut conflicts = Conflicts::default();
     while !open.is_empty() {
-        match changed(store, statement(open.clone())).await {
+        match changed_with(store, colony, &open, statement(open.clone()), event).await {
             Ok(changed) => {
                 open.retain(|id| !changed.contains(id));
                 effects.extend(changed.into_iter().map(|id| (id, Effect::Changed)));
@@ -173,6 +194,25 @@ async fn change<'q>(
         }
     }
     Ok(ids.iter().map(|id| effects.get(id).copied().unwrap_or(Effect::Unknown)).collect())
+}
+
+/// Runs the statement, and stores the event for each process that it changed, in the order of `ids`.
+async fn changed_with(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    ids: &[Uuid],
+    statement: Statement<'_>,
+    event: Option<&NewEvent>,
+) -> Result<HashSet<Uuid>, Fault> {
+    if event.is_none() {
+        return changed(store, statement).await;
+    }
+    let mut session = store.session().await?;
+    session.begin().await?;
+    let changed: HashSet<Uuid> = process_ids(&session.rows(statement).await?)?.into_iter().collect();
+    events::record_each(&mut session, colony, event, ids.iter().filter(|id| changed.contains(id))).await?;
+    session.commit().await?;
+    Ok(changed)
 }
 
 async fn changed(store: &PostgresStore, statement: Statement<'_>) -> Result<HashSet<Uuid>, Fault> {

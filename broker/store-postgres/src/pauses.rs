@@ -2,42 +2,44 @@
 
 use apiary_database::{query, sql};
 use apiary_store::limits::PAUSES_MAX;
-use apiary_store::model::{ColonyKey, Pause, PauseTarget};
+use apiary_store::model::{ColonyKey, NewEvent, Pause, PauseTarget};
 use apiary_store::{PauseStore, StoreResult, rows};
 
-use crate::PostgresStore;
 use crate::fault::{Fault, until_settled};
+use crate::{PostgresStore, events};
 
 #[async_trait::async_trait]
 impl PauseStore for PostgresStore {
-    async fn pause(&self, colony: ColonyKey, pause: &Pause) -> StoreResult<Option<(Pause, bool)>> {
-        let mut session = self.session().await?;
+    async fn pause(
+        &self,
+        colony: ColonyKey,
+        pause: &Pause,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<Option<(Pause, bool)>> {
         // Between the two statements somebody may end the pause that is in the way: then there is room.
         for _ in 0..2 {
-            let insert = query(sql!("pauses/pause.sql"))
-                .bind(colony.0)
-                .bind(pause.what.kind.as_str())
-                .bind(&pause.what.name)
-                .bind(&pause.by)
-                .bind(&pause.reason)
-                .bind(pause.since_ms)
-                .bind(PAUSES_MAX);
-            if let Some(row) = session.row(insert).await? {
-                return Ok(Some((rows::pause(&row)?, false)));
+            if let Some(kept) = until_settled!(pause_once(self, colony, pause, event))? {
+                return Ok(Some((kept, false)));
             }
             let select = query(sql!("pauses/pause_known.sql"))
                 .bind(colony.0)
                 .bind(pause.what.kind.as_str())
                 .bind(&pause.what.name);
-            if let Some(row) = session.row(select).await? {
+            if let Some(row) = self.session().await?.row(select).await? {
                 return Ok(Some((rows::pause(&row)?, true)));
             }
         }
         Ok(None)
     }
 
-    async fn resume(&self, colony: ColonyKey, what: &PauseTarget, now_ms: i64) -> StoreResult<bool> {
-        until_settled!(resume_once(self, colony, what, now_ms))
+    async fn resume(
+        &self,
+        colony: ColonyKey,
+        what: &PauseTarget,
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<bool> {
+        until_settled!(resume_once(self, colony, what, now_ms, event))
     }
 
     async fn list_pauses(&self, colony: ColonyKey) -> StoreResult<Vec<Pause>> {
@@ -46,7 +48,37 @@ impl PauseStore for PostgresStore {
     }
 }
 
-async fn resume_once(store: &PostgresStore, colony: ColonyKey, what: &PauseTarget, now_ms: i64) -> Result<bool, Fault> {
+async fn pause_once(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    pause: &Pause,
+    event: Option<&NewEvent>,
+) -> Result<Option<Pause>, Fault> {
+    let insert = query(sql!("pauses/pause.sql"))
+        .bind(colony.0)
+        .bind(pause.what.kind.as_str())
+        .bind(&pause.what.name)
+        .bind(&pause.by)
+        .bind(&pause.reason)
+        .bind(pause.since_ms)
+        .bind(PAUSES_MAX);
+    let mut session = store.session().await?;
+    session.begin().await?;
+    let kept = session.row(insert).await?.map(|row| rows::pause(&row)).transpose()?;
+    if kept.is_some() {
+        events::record(&mut session, colony, event).await?;
+    }
+    session.commit().await?;
+    Ok(kept)
+}
+
+async fn resume_once(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    what: &PauseTarget,
+    now_ms: i64,
+    event: Option<&NewEvent>,
+) -> Result<bool, Fault> {
     let mut session = store.session().await?;
     session.begin().await?;
     session.changed(query(sql!("pauses/lock.sql")).bind(colony.0)).await?;
@@ -61,6 +93,9 @@ async fn resume_once(store: &PostgresStore, colony: ColonyKey, what: &PauseTarge
         .bind(since_ms.unwrap_or(now_ms))
         .bind(now_ms);
     session.changed(wait_on).await?;
+    if ended.is_some() {
+        events::record(&mut session, colony, event).await?;
+    }
     session.commit().await?;
     Ok(ended.is_some())
 }

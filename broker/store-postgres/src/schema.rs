@@ -17,6 +17,7 @@ fn migrations() -> Vec<Migration> {
     let all = [
         (1, "foundation", include_str!("migrations/0001_foundation.sql")),
         (2, "counts", include_str!("migrations/0002_counts.sql")),
+        (3, "events", include_str!("migrations/0003_events.sql")),
     ];
     all.into_iter()
         .map(|(version, name, sql)| {

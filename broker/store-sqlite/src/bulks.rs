@@ -1,16 +1,23 @@
 //! Bulk actions in SQLite.
 
 use apiary_database::{query, sql};
-use apiary_store::model::{Bulk, BulkState, BulkStep, ColonyKey};
+use apiary_store::model::{Bulk, BulkState, BulkStep, ColonyKey, NewEvent};
 use apiary_store::{BulkStore, StoreResult, checks, rows};
 use uuid::Uuid;
 
 use crate::SqliteStore;
+use crate::events;
 use crate::transaction::{Write, read};
 
 #[async_trait::async_trait]
 impl BulkStore for SqliteStore {
-    async fn start_bulk(&self, bulk: &Bulk, running_max: i64, kept_min: i64) -> StoreResult<bool> {
+    async fn start_bulk(
+        &self,
+        bulk: &Bulk,
+        running_max: i64,
+        kept_min: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<bool> {
         let insert = query(sql!("bulks/start.sql"))
             .bind(bulk.bulk_id)
             .bind(bulk.colony.0)
@@ -26,6 +33,9 @@ impl BulkStore for SqliteStore {
         let mut write = Write::begin(&self.writer).await?;
         let is_new = !write.rows(insert).await?.is_empty();
         write.changed(forget).await?;
+        if is_new {
+            events::record(&mut write, bulk.colony, event).await?;
+        }
         write.commit().await?;
         Ok(is_new)
     }
@@ -40,7 +50,14 @@ impl BulkStore for SqliteStore {
         read(&self.readers, select).await?.iter().map(|row| rows::bulk(row)).collect()
     }
 
-    async fn stop_bulk(&self, colony: ColonyKey, bulk_id: Uuid, wanted: BulkState, now_ms: i64) -> StoreResult<bool> {
+    async fn stop_bulk(
+        &self,
+        colony: ColonyKey,
+        bulk_id: Uuid,
+        wanted: BulkState,
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<bool> {
         let from = if wanted == BulkState::Running { BulkState::Stopped } else { BulkState::Running };
         let update = query(sql!("bulks/stop.sql"))
             .bind(colony.0)
@@ -50,6 +67,9 @@ impl BulkStore for SqliteStore {
             .bind((wanted == BulkState::Stopped).then_some(now_ms));
         let mut write = Write::begin(&self.writer).await?;
         let moved = write.changed(update).await? > 0;
+        if moved {
+            events::record(&mut write, colony, event).await?;
+        }
         write.commit().await?;
         Ok(moved)
     }
@@ -63,7 +83,14 @@ impl BulkStore for SqliteStore {
         held.first().map(|row| rows::bulk(row)).transpose()
     }
 
-    async fn advance_bulk(&self, bulk_id: Uuid, broker_id: Uuid, step: &BulkStep) -> StoreResult<Option<BulkState>> {
+    async fn advance_bulk(
+        &self,
+        colony: ColonyKey,
+        bulk_id: Uuid,
+        broker_id: Uuid,
+        step: &BulkStep,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<Option<BulkState>> {
         let update = query(sql!("bulks/advance.sql"))
             .bind(bulk_id)
             .bind(broker_id)
@@ -75,6 +102,9 @@ impl BulkStore for SqliteStore {
             .bind(step.finished_at_ms);
         let mut write = Write::begin(&self.writer).await?;
         let state = write.rows(update).await?.first().map(|row| rows::bulk_state(row)).transpose()?;
+        if state == Some(BulkState::Finished) {
+            events::record(&mut write, colony, event).await?;
+        }
         write.commit().await?;
         Ok(state)
     }

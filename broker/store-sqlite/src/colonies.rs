@@ -2,19 +2,21 @@
 
 use apiary_database::{query, sql};
 use apiary_identity::{Envelope, Id};
-use apiary_store::model::{Colony, ColonyKey, ProcessState};
+use apiary_store::model::{Colony, ColonyKey, NewEvent, ProcessState};
 use apiary_store::{ColonyStore, StoreResult, checks, rows};
 
 use crate::SqliteStore;
+use crate::events;
 use crate::transaction::{Write, read};
 
 #[async_trait::async_trait]
 impl ColonyStore for SqliteStore {
-    async fn create_colony(&self, id: &Id, name: &str, now_ms: i64) -> StoreResult<Colony> {
+    async fn create_colony(&self, id: &Id, name: &str, now_ms: i64, event: Option<&NewEvent>) -> StoreResult<Colony> {
         let insert = query(sql!("colonies/create.sql")).bind(id.as_bytes().as_slice()).bind(name).bind(now_ms);
         let mut write = Write::begin(&self.writer).await?;
         if let Some(row) = write.rows(insert).await?.first() {
             let created = rows::colony(row)?;
+            events::record(&mut write, created.key, event).await?;
             write.commit().await?;
             return Ok(created);
         }
@@ -33,7 +35,13 @@ impl ColonyStore for SqliteStore {
         read(&self.readers, select).await?.iter().map(|row| rows::state_count(row)).collect()
     }
 
-    async fn set_guard(&self, colony: &Colony, version: i64, envelope: &Envelope) -> StoreResult<()> {
+    async fn set_guard(
+        &self,
+        colony: &Colony,
+        version: i64,
+        envelope: &Envelope,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<()> {
         let upsert = query(sql!("colonies/set_guard.sql"))
             .bind(colony.key.0)
             .bind(version)
@@ -42,6 +50,7 @@ impl ColonyStore for SqliteStore {
         let select = query(sql!("colonies/get_guard.sql")).bind(colony.key.0);
         let mut write = Write::begin(&self.writer).await?;
         if !write.rows(upsert).await?.is_empty() {
+            events::record(&mut write, colony.key, event).await?;
             return write.commit().await;
         }
         let known = write.rows(select).await?;

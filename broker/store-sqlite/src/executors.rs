@@ -3,13 +3,14 @@
 use apiary_database::{query, sql};
 use apiary_identity::Id;
 use apiary_store::model::{
-    Announcement, ColonyKey, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, LastSeen, Page,
-    PendingBound, Registration,
+    Announcement, ColonyKey, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, LastSeen, NewEvent,
+    Page, PendingBound, Registration,
 };
 use apiary_store::{ExecutorStore, StoreResult, checks, rows};
 
 use crate::SqliteStore;
 use crate::batch::{ContactItem, list as json};
+use crate::events;
 use crate::transaction::{Write, read};
 
 #[async_trait::async_trait]
@@ -20,6 +21,7 @@ impl ExecutorStore for SqliteStore {
         registration: &Registration,
         room: PendingBound,
         now_ms: i64,
+        event: Option<&NewEvent>,
     ) -> StoreResult<bool> {
         let (offer, functions) = checks::registration_json(registration)?;
         let insert = query(sql!("executors/register.sql"))
@@ -40,21 +42,38 @@ impl ExecutorStore for SqliteStore {
             .bind(&registration.executor_type)
             .bind(room.count_max)
             .bind(room.gives_way_before_ms);
+        let known = query(sql!("steps/register_known.sql"))
+            .bind(colony.0)
+            .bind(registration.key.as_bytes().as_slice())
+            .bind(&registration.executor_type);
         let mut write = Write::begin(&self.writer).await?;
+        let is_known = !write.rows(known).await?.is_empty();
         if !registration.is_granted {
             write.changed(give_way).await?;
         }
         let is_kept = !write.rows(insert).await?.is_empty();
+        if is_kept && !is_known {
+            events::record(&mut write, colony, event).await?;
+        }
         write.commit().await?;
         Ok(is_kept)
     }
 
-    async fn reject_executor(&self, colony: ColonyKey, key: &Id, now_ms: i64) -> StoreResult<bool> {
+    async fn reject_executor(
+        &self,
+        colony: ColonyKey,
+        key: &Id,
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<bool> {
         let update = query(sql!("executors/reject.sql")).bind(colony.0).bind(key.as_bytes().as_slice()).bind(now_ms);
         let mut write = Write::begin(&self.writer).await?;
-        let rejected = write.changed(update).await?;
+        let found = write.rows(update).await?;
+        if found.iter().any(|row| rows::is_new(row)) {
+            events::record(&mut write, colony, event).await?;
+        }
         write.commit().await?;
-        Ok(rejected > 0)
+        Ok(!found.is_empty())
     }
 
     async fn list_executors(
@@ -85,16 +104,27 @@ impl ExecutorStore for SqliteStore {
         write.commit().await
     }
 
-    async fn drain_executor(&self, colony: ColonyKey, name: &str, drained_by: &str, now_ms: i64) -> StoreResult<()> {
+    async fn drain_executor(
+        &self,
+        colony: ColonyKey,
+        name: &str,
+        drained_by: &str,
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<()> {
         let insert = query(sql!("executors/drain.sql")).bind(colony.0).bind(name).bind(drained_by).bind(now_ms);
         let mut write = Write::begin(&self.writer).await?;
-        write.changed(insert).await?;
+        if write.changed(insert).await? > 0 {
+            events::record(&mut write, colony, event).await?;
+        }
         write.commit().await
     }
 
-    async fn undrain_executor(&self, colony: ColonyKey, name: &str) -> StoreResult<()> {
+    async fn undrain_executor(&self, colony: ColonyKey, name: &str, event: Option<&NewEvent>) -> StoreResult<()> {
         let mut write = Write::begin(&self.writer).await?;
-        write.changed(query(sql!("executors/undrain_executor.sql")).bind(colony.0).bind(name)).await?;
+        if write.changed(query(sql!("executors/undrain_executor.sql")).bind(colony.0).bind(name)).await? > 0 {
+            events::record(&mut write, colony, event).await?;
+        }
         write.commit().await
     }
 

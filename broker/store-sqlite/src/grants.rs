@@ -2,16 +2,26 @@
 
 use apiary_database::{query, sql};
 use apiary_identity::{Envelope, Grant, Id, Revocation, Role};
-use apiary_store::model::{Colony, ColonyKey, GrantCursor, GrantKey, GrantRecord, Page, RevokedGrant, StoredGrant};
+use apiary_store::model::{
+    Colony, ColonyKey, GrantCursor, GrantKey, GrantRecord, NewEvent, Page, RevokedGrant, StoredGrant,
+};
 use apiary_store::{GrantStore, StoreResult, checks, rows};
 
 use crate::SqliteStore;
 use crate::batch::list;
+use crate::events;
 use crate::transaction::{Write, read};
 
 #[async_trait::async_trait]
 impl GrantStore for SqliteStore {
-    async fn add_grant(&self, colony: &Colony, grant: &Grant, envelope: &Envelope, now_ms: i64) -> StoreResult<bool> {
+    async fn add_grant(
+        &self,
+        colony: &Colony,
+        grant: &Grant,
+        envelope: &Envelope,
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<bool> {
         let insert = query(sql!("grants/add.sql"))
             .bind(colony.key.0)
             .bind(grant.grant_id)
@@ -29,6 +39,7 @@ impl GrantStore for SqliteStore {
                     write.changed(query(statement).bind(colony.key.0).bind(grantee).bind(&grant.name)).await?;
                 }
             }
+            events::record(&mut write, colony.key, event).await?;
             write.commit().await?;
             return Ok(false);
         }
@@ -73,6 +84,7 @@ impl GrantStore for SqliteStore {
         revocation: &Revocation,
         envelope: &Envelope,
         now_ms: i64,
+        event: Option<&NewEvent>,
     ) -> StoreResult<Vec<RevokedGrant>> {
         let known = query(sql!("grants/get_revocation.sql")).bind(colony.key.0).bind(revocation.revocation_id);
         let grantee = revocation.key.as_ref().map(|key| key.as_bytes().as_slice());
@@ -92,8 +104,11 @@ impl GrantStore for SqliteStore {
         let mut write = Write::begin(&self.writer).await?;
         let known = write.rows(known).await?;
         checks::same_revocation(known.first().map(|row| row as _), revocation.revocation_id, envelope)?;
-        write.changed(keep).await?;
+        let is_new = write.changed(keep).await? > 0;
         let revoked = write.rows(end).await?.iter().map(|row| rows::revoked_grant(row, colony.key)).collect();
+        if is_new {
+            events::record(&mut write, colony.key, event).await?;
+        }
         write.commit().await?;
         revoked
     }

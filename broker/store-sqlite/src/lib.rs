@@ -6,6 +6,7 @@ mod brokers;
 mod bulks;
 mod colonies;
 mod dependencies;
+mod events;
 mod executors;
 mod explain;
 mod fault;

@@ -7,18 +7,21 @@ use apiary_identity::Clock;
 use apiary_store::limits::{CLAIM_KEYS_MAX, LIMIT_USES_READ, LIMITS_MAX};
 use apiary_store::matching::allowance::{Allowance, Counter, TokenUse};
 use apiary_store::matching::overflow::{self, LimitedKey};
-use apiary_store::model::{ColonyKey, Lane, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits, NewProcess};
+use apiary_store::model::{
+    ColonyKey, Lane, LimitKind, LimitPolicy, LimitRecord, LimitUse, Limits, NewEvent, NewProcess,
+};
 use apiary_store::{LimitStore, StoreResult, rows};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::batch::{ids, list as json_list};
+use crate::events;
 use crate::transaction::{Write, read};
 use crate::{SqliteStore, process_ids};
 
 #[async_trait::async_trait]
 impl LimitStore for SqliteStore {
-    async fn set_limit(&self, colony: ColonyKey, record: &LimitRecord) -> StoreResult<bool> {
+    async fn set_limit(&self, colony: ColonyKey, record: &LimitRecord, event: Option<&NewEvent>) -> StoreResult<bool> {
         let limit = &record.limit;
         let insert = query(sql!("limits/set.sql"))
             .bind(colony.0)
@@ -35,14 +38,26 @@ impl LimitStore for SqliteStore {
             .bind(LIMITS_MAX);
         let mut write = Write::begin(&self.writer).await?;
         let kept = write.changed(insert).await? > 0;
+        if kept {
+            events::record(&mut write, colony, event).await?;
+        }
         write.commit().await?;
         Ok(kept)
     }
 
-    async fn remove_limit(&self, colony: ColonyKey, kind: LimitKind, pattern: &str) -> StoreResult<bool> {
+    async fn remove_limit(
+        &self,
+        colony: ColonyKey,
+        kind: LimitKind,
+        pattern: &str,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<bool> {
         let delete = query(sql!("limits/remove.sql")).bind(colony.0).bind(kind.as_str()).bind(pattern);
         let mut write = Write::begin(&self.writer).await?;
         let existed = write.changed(delete).await? > 0;
+        if existed {
+            events::record(&mut write, colony, event).await?;
+        }
         write.commit().await?;
         Ok(existed)
     }

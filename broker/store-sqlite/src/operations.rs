@@ -4,13 +4,14 @@
 use std::collections::{HashMap, HashSet};
 
 use apiary_database::{Sql, query, sql};
-use apiary_store::model::{Cancel, ColonyKey, Discard, Effect, ProcessState, Resubmission};
+use apiary_store::model::{Cancel, ColonyKey, Discard, Effect, NewEvent, ProcessState, Resubmission};
 use apiary_store::rows::KnownState;
 use apiary_store::{OperationStore, StoreResult, checks, rows};
 use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::batch::{ResubmissionItem, ids as json_ids, list};
+use crate::events;
 use crate::transaction::Write;
 
 #[async_trait::async_trait]
@@ -38,7 +39,14 @@ impl OperationStore for SqliteStore {
         Ok(specs.iter().map(|spec| redriven.contains(&spec.first)).collect())
     }
 
-    async fn cancel(&self, colony: ColonyKey, ids: &[Uuid], cancel: &Cancel, now_ms: i64) -> StoreResult<Vec<Effect>> {
+    async fn cancel(
+        &self,
+        colony: ColonyKey,
+        ids: &[Uuid],
+        cancel: &Cancel,
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<Vec<Effect>> {
         let Some(mut change) = Change::begin(self, colony, ids, checks::can_be_cancelled).await? else {
             return Ok(Vec::new());
         };
@@ -52,17 +60,23 @@ impl OperationStore for SqliteStore {
             let mark = query(sql!("processes/cancel.sql")).bind(colony.0).bind(fit).bind(cancel.deadline_ms);
             change.write.changed(mark.bind(&*reason).bind(&*by)).await?;
         }
-        change.commit(ids).await
+        change.commit(colony, ids, event).await
     }
 
-    async fn redrive(&self, colony: ColonyKey, ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>> {
+    async fn redrive(
+        &self,
+        colony: ColonyKey,
+        ids: &[Uuid],
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<Vec<Effect>> {
         let Some(mut change) = Change::begin(self, colony, ids, checks::can_be_redriven).await? else {
             return Ok(Vec::new());
         };
         if let Some(fit) = change.fit()? {
             put_back(&mut change.write, colony, &fit, now_ms).await?;
         }
-        change.commit(ids).await
+        change.commit(colony, ids, event).await
     }
 
     async fn replace(
@@ -107,6 +121,7 @@ impl OperationStore for SqliteStore {
         ids: &[Uuid],
         discard: &Discard,
         now_ms: i64,
+        event: Option<&NewEvent>,
     ) -> StoreResult<Vec<Effect>> {
         let states = checks::states_to_discard(discard);
         let Some(mut change) = Change::begin(self, colony, ids, |known| states.contains(&known.state)).await? else {
@@ -124,10 +139,16 @@ impl OperationStore for SqliteStore {
                 .bind(discard.is_replaced);
             change.write.changed(give_up).await?;
         }
-        change.commit(ids).await
+        change.commit(colony, ids, event).await
     }
 
-    async fn retry(&self, colony: ColonyKey, ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>> {
+    async fn retry(
+        &self,
+        colony: ColonyKey,
+        ids: &[Uuid],
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<Vec<Effect>> {
         let Some(mut change) = Change::begin(self, colony, ids, checks::can_be_retried).await? else {
             return Ok(Vec::new());
         };
@@ -136,10 +157,10 @@ impl OperationStore for SqliteStore {
             change.write.changed(queue).await?;
             change.write.changed(query(sql!("steps/leave_blocked.sql")).bind(fit)).await?;
         }
-        change.commit(ids).await
+        change.commit(colony, ids, event).await
     }
 
-    async fn delete(&self, colony: ColonyKey, ids: &[Uuid]) -> StoreResult<Vec<Effect>> {
+    async fn delete(&self, colony: ColonyKey, ids: &[Uuid], event: Option<&NewEvent>) -> StoreResult<Vec<Effect>> {
         let fits = |known: &KnownState| known.state != ProcessState::Running;
         let Some(mut change) = Change::begin(self, colony, ids, fits).await? else { return Ok(Vec::new()) };
         if let Some(fit) = change.fit()? {
@@ -149,7 +170,7 @@ impl OperationStore for SqliteStore {
                 change.write.changed(query(statement).bind(fit.clone())).await?;
             }
         }
-        change.commit(ids).await
+        change.commit(colony, ids, event).await
     }
 }
 
@@ -212,9 +233,11 @@ impl Change {
     }
 
     /// Commits if anything was changed; returns the results in the order of the items.
-    async fn commit(self, ids: &[Uuid]) -> StoreResult<Vec<Effect>> {
+    async fn commit(mut self, colony: ColonyKey, ids: &[Uuid], event: Option<&NewEvent>) -> StoreResult<Vec<Effect>> {
+        let changed: Vec<&Uuid> = ids.iter().filter(|id| self.effects.get(id) == Some(&Effect::Changed)).collect();
         // Without a change the transaction is dropped: a commit would cost an `fsync` for nothing.
-        if self.effects.values().any(|effect| *effect == Effect::Changed) {
+        if !changed.is_empty() {
+            events::record_each(&mut self.write, colony, event, changed).await?;
             self.write.commit().await?;
         }
         Ok(ids.iter().map(|id| self.effects.get(id).copied().unwrap_or(Effect::Unknown)).collect())

@@ -2,16 +2,22 @@
 
 use apiary_database::{query, sql};
 use apiary_store::limits::PAUSES_MAX;
-use apiary_store::model::{ColonyKey, Pause, PauseTarget};
+use apiary_store::model::{ColonyKey, NewEvent, Pause, PauseTarget};
 use apiary_store::rows::{self, Fields};
 use apiary_store::{PauseStore, StoreResult};
 
 use crate::SqliteStore;
+use crate::events;
 use crate::transaction::{Write, read};
 
 #[async_trait::async_trait]
 impl PauseStore for SqliteStore {
-    async fn pause(&self, colony: ColonyKey, pause: &Pause) -> StoreResult<Option<(Pause, bool)>> {
+    async fn pause(
+        &self,
+        colony: ColonyKey,
+        pause: &Pause,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<Option<(Pause, bool)>> {
         let insert = query(sql!("pauses/pause.sql"))
             .bind(colony.0)
             .bind(pause.what.kind.as_str())
@@ -23,6 +29,7 @@ impl PauseStore for SqliteStore {
         let mut write = Write::begin(&self.writer).await?;
         if let Some(row) = write.rows(insert).await?.first() {
             let kept = rows::pause(row)?;
+            events::record(&mut write, colony, event).await?;
             write.commit().await?;
             return Ok(Some((kept, false)));
         }
@@ -31,7 +38,13 @@ impl PauseStore for SqliteStore {
         write.rows(select).await?.first().map(|row| Ok((rows::pause(row)?, true))).transpose()
     }
 
-    async fn resume(&self, colony: ColonyKey, what: &PauseTarget, now_ms: i64) -> StoreResult<bool> {
+    async fn resume(
+        &self,
+        colony: ColonyKey,
+        what: &PauseTarget,
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<bool> {
         let delete = query(sql!("pauses/resume.sql")).bind(colony.0).bind(what.kind.as_str()).bind(&what.name);
         let mut write = Write::begin(&self.writer).await?;
         let ended = write.rows(delete).await?;
@@ -44,6 +57,9 @@ impl PauseStore for SqliteStore {
             .bind(since_ms.unwrap_or(now_ms))
             .bind(now_ms);
         write.changed(wait_on).await?;
+        if since_ms.is_some() {
+            events::record(&mut write, colony, event).await?;
+        }
         write.commit().await?;
         Ok(since_ms.is_some())
     }

@@ -19,6 +19,7 @@ fn migrations() -> Vec<Migration> {
         (3, "recovery", include_str!("migrations/0003_recovery.sql")),
         (4, "readiness", include_str!("migrations/0004_readiness.sql")),
         (5, "health", include_str!("migrations/0005_health.sql")),
+        (6, "events", include_str!("migrations/0006_events.sql")),
     ];
     all.into_iter()
         .map(|(version, name, sql)| {

@@ -18,8 +18,8 @@ pub mod schema;
 pub mod signatures;
 
 pub use contract::{
-    BrokerStore, BulkStore, ColonyStore, DependencyStore, ExecutorStore, ExplainStore, GrantStore, LeaseStore,
-    LimitStore, OperationStore, PauseStore, ProcessStore, RetentionStore, RunningStore, Store, SweepStore,
+    BrokerStore, BulkStore, ColonyStore, DependencyStore, EventStore, ExecutorStore, ExplainStore, GrantStore,
+    LeaseStore, LimitStore, OperationStore, PauseStore, ProcessStore, RetentionStore, RunningStore, Store, SweepStore,
 };
 pub use error::StoreError;
 

@@ -74,3 +74,9 @@ pub const HEALTH_CAUSES_MAX: i64 = 20;
 pub const HEALTH_LANES_MAX: i64 = 10_000;
 /// Waiting processes that are counted for it, shared evenly among the lanes; beyond its share it says "at least".
 pub const HEALTH_ROWS_MAX: i64 = 5_000;
+/// Bytes of each name in an event: of its RPC, key, function, request and subject.
+pub const EVENT_NAME_BYTES_MAX: usize = 256;
+/// Bytes of the words of an event.
+pub const EVENT_TEXT_BYTES_MAX: usize = 512;
+/// Events that one page reads to find those that match.
+pub const EVENTS_SCANNED_MAX: i64 = 10_000;

@@ -140,6 +140,7 @@ pub(crate) fn retention(settings: &Settings) -> RetentionConfig {
         failed: settings.retention(&table::BROKER_RETAIN_FAILED),
         cancelled: settings.retention(&table::BROKER_RETAIN_CANCELLED),
         dead_letters: settings.retention(&table::BROKER_RETAIN_DEAD_LETTERS),
+        events: settings.retention(&table::BROKER_RETAIN_EVENTS),
     }
 }
 

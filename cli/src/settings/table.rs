@@ -201,6 +201,13 @@ pub(crate) const BROKER_RETAIN_DEAD_LETTERS: Setting = Setting::new(
     "retention of dead letters, with all their data",
 )
 .default("forever");
+pub(crate) const BROKER_RETAIN_EVENTS: Setting = Setting::new(
+    "broker.retain_events",
+    Kind::Retention,
+    BROKER_AND_UP,
+    "retention of events; beside it a colony keeps its last 100,000 changes and 20,000 refusals",
+)
+.default("forever");
 
 pub(crate) const WEBHOOK_LISTEN: Setting =
     Setting::new("webhook.listen", Kind::Socket, WEBHOOK, "address for webhooks; port 0 takes a free port")
@@ -384,6 +391,7 @@ const BEFORE_SOURCES: &[Setting] = &[
     BROKER_RETAIN_FAILED,
     BROKER_RETAIN_CANCELLED,
     BROKER_RETAIN_DEAD_LETTERS,
+    BROKER_RETAIN_EVENTS,
     WEBHOOK_LISTEN,
 ];
 

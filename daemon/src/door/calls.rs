@@ -125,6 +125,38 @@ pub fn identify_caller(colony: impl Display, key: impl Display) {
     });
 }
 
+/// The call in progress, for records of what it did.
+#[derive(Clone)]
+pub struct CurrentCall(Arc<Head>);
+
+impl CurrentCall {
+    /// Returns the call in whose future the code runs; `None` outside of a call.
+    pub fn get() -> Option<Self> {
+        CURRENT.try_with(|head| Self(head.clone())).ok()
+    }
+
+    /// Returns the method's name, or the page's route; `unknown` for any other path.
+    pub fn method(&self) -> &str {
+        self.0.method()
+    }
+
+    /// Returns the id of the request.
+    pub fn request_id(&self) -> &str {
+        self.0.id.as_str()
+    }
+
+    /// Returns the other side's address: `socket` for a process on this machine, `unknown` if the door gave none.
+    pub fn address(&self) -> String {
+        Shown(self.0.peer).to_string()
+    }
+}
+
+impl fmt::Debug for CurrentCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CurrentCall({})", self.method())
+    }
+}
+
 fn shortened(id: &impl Display) -> String {
     let mut text = id.to_string();
     // Public ids are ASCII.

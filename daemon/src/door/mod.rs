@@ -15,7 +15,7 @@ mod serve;
 
 pub use blocks::Blocks;
 pub use bodies::{Bodies, BodyBounds, BodyError, BodyHold, BodyLimits, HeldBody, Share};
-pub use calls::{CallService, Calls, call_span, identify_caller};
+pub use calls::{CallService, Calls, CurrentCall, call_span, identify_caller};
 pub use connections::{Connection, ConnectionLimits, Connections};
 pub use peer::{Peer, TrustedProxies};
 pub use request_id::RequestId;

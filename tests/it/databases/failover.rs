@@ -110,7 +110,7 @@ async fn a_commit_that_hangs_ends_once_its_server_is_known_to_be_demoted() {
     let store = PostgresStore::connect(&primary.url("postgres"), options).await.unwrap();
     store.migrate().await.unwrap();
     standby.promote().await;
-    let write = async |name: &str| store.create_colony(&KeyPair::generate().id(), name, 1).await;
+    let write = async |name: &str| store.create_colony(&KeyPair::generate().id(), name, 1, None).await;
     let others = async {
         primary.wait_for_unconfirmed_commits().await;
         primary.demote().await;

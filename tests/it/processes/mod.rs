@@ -11,7 +11,7 @@ mod get_process;
 mod http_door;
 mod list_logs;
 mod list_processes;
-mod read;
+pub(crate) mod read;
 mod redrive;
 mod retry;
 mod submit;

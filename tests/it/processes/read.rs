@@ -54,7 +54,8 @@ async fn get(colony: &TestColony, target: &str, header: Option<&str>) -> (Status
     send(colony, Method::GET, target, header).await
 }
 
-async fn read(colony: &TestColony, key: &KeyPair, target: &str) -> (StatusCode, Value) {
+/// Reads a page with the signed header of a key, and checks the answer against the description.
+pub(crate) async fn read(colony: &TestColony, key: &KeyPair, target: &str) -> (StatusCode, Value) {
     let header = header(colony, key, target).await;
     get(colony, target, Some(&header)).await
 }

@@ -61,7 +61,7 @@ async fn a_place_under_a_limit_that_is_freed_is_given_at_once(backend: Backend) 
         policy: LimitPolicy::Queue,
     };
     let record = LimitRecord { limit, by: "ada".to_owned(), set_at_ms: NOW };
-    tenant.store.set_limit(tenant.colony.key, &record).await.unwrap();
+    tenant.store.set_limit(tenant.colony.key, &record, None).await.unwrap();
     let with_key = || NewProcess { concurrency_key: Some("one".to_owned()), ..tenant.process() };
     let (first, second) = (tenant.submit(with_key()).await, tenant.submit(with_key()).await);
     let claimed = tenant.claim_at(&bee, 9, NOW).await;
@@ -104,7 +104,7 @@ async fn nothing_is_claimed_past_a_pause(backend: Backend) {
     let next = tenant.submit(tenant.process()).await;
     let what = PauseTarget { kind: PauseKind::Colony, name: String::new() };
     let pause = Pause { what, reason: String::new(), by: "ada".to_owned(), since_ms: NOW };
-    tenant.store.pause(tenant.colony.key, &pause).await.unwrap();
+    tenant.store.pause(tenant.colony.key, &pause, None).await.unwrap();
     let (results, lane, slots) = ([completion(lease, "{}")], tenant.lane(), [bee.slot(3)]);
     let (ends, claims) = tenant.store.complete_and_claim(&results, NOW, &lane, &slots, &at(NOW)).await.unwrap();
     assert_eq!((ends, claims.map_or(0, |claims| claims.claimed.len())), (vec![DONE], 0));

@@ -134,7 +134,7 @@ async fn stand_against(tenant: &Tenant, bee: &Bee, case: &str) {
     let pause = async |kind, name: &str| {
         let what = PauseTarget { kind, name: name.to_owned() };
         let pause = Pause { what, reason: String::new(), by: "ada".to_owned(), since_ms: NOW };
-        store.pause(colony, &pause).await.unwrap();
+        store.pause(colony, &pause, None).await.unwrap();
     };
     match case {
         "work" => drop(tenant.submit(tenant.process()).await),
@@ -142,11 +142,11 @@ async fn stand_against(tenant: &Tenant, bee: &Bee, case: &str) {
         "type" => pause(PauseKind::ExecutorType, KIND).await,
         "other type" => pause(PauseKind::ExecutorType, "elsewhere").await,
         "function" => pause(PauseKind::Function, "any").await,
-        "drain" => store.drain_executor(colony, "bee", "ada", NOW).await.unwrap(),
+        "drain" => store.drain_executor(colony, "bee", "ada", NOW, None).await.unwrap(),
         "limit" => {
             let (kind, pattern) = (LimitKind::ExecutorType, KIND.to_owned());
             let limit = Limit { kind, pattern, running_max: Some(1), rate: None, policy: LimitPolicy::Queue };
-            store.set_limit(colony, &LimitRecord { limit, by: "ada".to_owned(), set_at_ms: NOW }).await.unwrap();
+            store.set_limit(colony, &LimitRecord { limit, by: "ada".to_owned(), set_at_ms: NOW }, None).await.unwrap();
         }
         "revocation" => revoke_key(tenant, bee).await,
         _ => {}

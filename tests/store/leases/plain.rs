@@ -78,15 +78,15 @@ async fn a_restriction_that_comes_between_two_claims_is_seen(backend: Backend) {
     assert!(is_given(&[bee.slot(1)]).await);
     let what = PauseTarget { kind: PauseKind::ExecutorType, name: tenant.lane().executor_type };
     let pause = Pause { what: what.clone(), reason: String::new(), by: "ada".to_owned(), since_ms: NOW };
-    tenant.store.pause(tenant.colony.key, &pause).await.unwrap();
+    tenant.store.pause(tenant.colony.key, &pause, None).await.unwrap();
     let claims = claim(&tenant, &[bee.slot(1)]).await;
     assert!(claims.claimed.is_empty() && !claims.is_lane_empty, "work waits until it is resumed");
-    tenant.store.resume(tenant.colony.key, &what, NOW).await.unwrap();
+    tenant.store.resume(tenant.colony.key, &what, NOW, None).await.unwrap();
     // Enough claims for each way to claim.
     for _ in 0..5 {
         assert!(is_given(&[bee.slot(1)]).await);
     }
-    tenant.store.drain_executor(tenant.colony.key, "bee", "ada", NOW).await.unwrap();
+    tenant.store.drain_executor(tenant.colony.key, "bee", "ada", NOW, None).await.unwrap();
     let claims = claim(&tenant, &[bee.slot(1), other.slot(1)]).await;
     assert_eq!((claims.drained, claims.claimed[0].slot), (vec![0], 1));
 }

@@ -44,11 +44,11 @@ async fn a_renewal_says_whether_its_executor_is_drained(backend: Backend) {
         renewed.into_iter().map(|one| one.unwrap().is_drained).collect::<Vec<_>>()
     };
     // An executor of the same name in another colony is another executor.
-    tenant.store.drain_executor(elsewhere.colony.key, "bee", "ada", NOW).await.unwrap();
+    tenant.store.drain_executor(elsewhere.colony.key, "bee", "ada", NOW, None).await.unwrap();
     assert_eq!(drained().await, [false, false]);
-    tenant.store.drain_executor(tenant.colony.key, "bee", "ada", NOW).await.unwrap();
+    tenant.store.drain_executor(tenant.colony.key, "bee", "ada", NOW, None).await.unwrap();
     assert_eq!(drained().await, [true, false]);
-    tenant.store.undrain_executor(tenant.colony.key, "bee").await.unwrap();
+    tenant.store.undrain_executor(tenant.colony.key, "bee", None).await.unwrap();
     assert_eq!(drained().await, [false, false]);
 }
 

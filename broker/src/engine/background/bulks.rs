@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use apiary_daemon::Throttle;
 use apiary_identity::Clock;
+use apiary_protocol::EventKind;
 use apiary_store::model::{
-    Bulk, BulkAction, BulkState, BulkStep, Cancel, Discard, Effect, Page, ProcessCursor, ProcessSummary,
+    Bulk, BulkAction, BulkState, BulkStep, Cancel, Discard, Effect, NewEvent, Page, ProcessCursor, ProcessSummary,
 };
 use apiary_store::{Store, StoreResult};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::engine::bulks::start::subject;
 use crate::engine::passes::sweep;
 use crate::engine::processes::operations::Operations;
 use crate::limits::{
@@ -95,26 +97,39 @@ impl Bulks {
             held_until_ms: if found.next.is_none() { now_ms } else { now_ms.saturating_add(BULK_HOLD_MS) },
             finished_at_ms: found.next.is_none().then_some(now_ms),
         };
-        let state = self.store.advance_bulk(bulk.bulk_id, self.broker_id, &step).await?;
+        let event = NewEvent {
+            name: bulk.by.clone(),
+            subject: subject(&bulk),
+            detail: format!(
+                "{} changed, {} skipped",
+                bulk.changed.saturating_add(step.changed),
+                bulk.skipped.saturating_add(step.skipped)
+            ),
+            ..NewEvent::new(EventKind::BulkFinished, now_ms)
+        };
+        let (bulk_id, broker_id) = (bulk.bulk_id, self.broker_id);
+        let state = self.store.advance_bulk(bulk.colony, bulk_id, broker_id, &step, Some(&event)).await?;
         if state == Some(BulkState::Finished) {
             tracing::info!(bulk_id = %bulk.bulk_id, action = bulk.action.as_str(), "bulk action finished");
         }
         Ok(true)
     }
 
-    /// Applies the action; returns the number of processes changed.
+    /// Applies the action, without an event for each process: those of the bulk action tell it. Returns the number of processes changed.
     async fn act(&self, bulk: &Bulk, ids: &[Uuid]) -> StoreResult<i64> {
         let (colony, operations) = (bulk.colony, &self.operations);
         let (reason, by) = (bulk.reason.clone(), bulk.by.clone());
         let effects = match bulk.action {
             BulkAction::Cancel => {
                 let deadline_ms = self.clock.now_ms().saturating_add(CANCEL_GRACE_MS_DEFAULT);
-                operations.cancel(colony, ids, &Cancel { deadline_ms, reason, by }).await?
+                operations.cancel(colony, ids, &Cancel { deadline_ms, reason, by }, None).await?
             }
-            BulkAction::Redrive => operations.redrive(colony, ids).await?,
-            BulkAction::Discard => operations.discard(colony, ids, &Discard { reason, by, is_replaced: false }).await?,
-            BulkAction::Retry => operations.retry(colony, ids).await?,
-            BulkAction::Delete => operations.delete(colony, ids).await?,
+            BulkAction::Redrive => operations.redrive(colony, ids, None).await?,
+            BulkAction::Discard => {
+                operations.discard(colony, ids, &Discard { reason, by, is_replaced: false }, None).await?
+            }
+            BulkAction::Retry => operations.retry(colony, ids, None).await?,
+            BulkAction::Delete => operations.delete(colony, ids, None).await?,
         };
         Ok(i64::try_from(effects.iter().filter(|effect| **effect == Effect::Changed).count()).unwrap_or(i64::MAX))
     }

@@ -11,6 +11,8 @@
 //! | [`settle_dependencies`] | children of processes that ended → freed, or cancelled | after each end; all of them every minute |
 //! | [`Bulks`] | processes of bulk actions | while there are some |
 //! | [`Keeper`] | finished and deleted processes → gone | their retention is over; every minute, and on and on while it lags |
+//! | [`RefusalWriter`] | gathered refusals → the colonies' events | every second, while there are some |
+//! | [`forget_events`] | events past their bounds → gone | every minute |
 //! | [`buckets`] | buckets of rates → forgotten | they are full again |
 //! | [`fold_counts`] | changes of the numbers of processes → the numbers | every three seconds, after commits |
 //! | [`keep_time`] | the broker's clock → the database's | every minute, where brokers share a database |
@@ -21,6 +23,7 @@ mod counts;
 mod dependencies;
 mod keys;
 mod leases;
+mod refusals;
 mod retention;
 mod timekeeping;
 mod unblock;
@@ -41,6 +44,7 @@ use crate::limits::{SWEEP_SLEEP_MAX, SWEEP_SLEEP_MIN};
 pub(crate) use bulks::Bulks;
 pub(crate) use counts::fold_counts;
 pub(crate) use dependencies::settle_dependencies;
+pub(crate) use refusals::{RefusalWriter, forget_events};
 pub(crate) use retention::Keeper;
 pub(crate) use timekeeping::keep_time;
 
@@ -135,7 +139,7 @@ mod tests {
 
     pub(super) async fn granted(store: &dyn Store) -> (Colony, GrantKey) {
         let (key, user) = (KeyPair::generate(), KeyPair::generate());
-        let colony = store.create_colony(&key.id(), "test", 0).await.unwrap();
+        let colony = store.create_colony(&key.id(), "test", 0, None).await.unwrap();
         let grant = Grant {
             colony: key.id(),
             grant_id: Uuid::new_v4(),
@@ -147,7 +151,7 @@ mod tests {
             valid_from: Timestamp::UNIX_EPOCH,
             valid_until: Timestamp::MAX,
         };
-        store.add_grant(&colony, &grant, &Envelope::seal(&key, &grant).unwrap(), 0).await.unwrap();
+        store.add_grant(&colony, &grant, &Envelope::seal(&key, &grant).unwrap(), 0, None).await.unwrap();
         let granted = store.grants_of_key(&colony, &user.id()).await.unwrap()[0].key;
         (colony, granted)
     }

@@ -298,7 +298,7 @@ mod tests {
         for (number, some) in (0..).zip(processes.chunks(10)) {
             store.submit(some, 0).await.unwrap();
             let ids: Vec<_> = some.iter().map(|process| process.process_id).collect();
-            store.cancel(colony.key, &ids, &cancel, ENDED_MS + number).await.unwrap();
+            store.cancel(colony.key, &ids, &cancel, ENDED_MS + number, None).await.unwrap();
         }
         let retention = Retention { cancelled_ms: Some(KEPT_MS), ..Retention::default() };
         let clock = Arc::new(ManualClock::new(Timestamp::from_millisecond(ENDED_MS + 2 * KEPT_MS).unwrap()));

@@ -1,6 +1,9 @@
 //! Starting one verb on all processes that match.
 
-use apiary_store::model::{Bulk, BulkAction, BulkState, ColonyKey, ProcessCount, ProcessFilter, ProcessState};
+use apiary_protocol::EventKind;
+use apiary_store::model::{
+    Bulk, BulkAction, BulkState, ColonyKey, NewEvent, ProcessCount, ProcessFilter, ProcessState,
+};
 use uuid::Uuid;
 
 use crate::Error;
@@ -58,7 +61,9 @@ impl Engine {
             ended_at_ms: None,
             after: None,
         };
-        if !order.dry_run && !self.store.start_bulk(&bulk, BULKS_RUNNING_MAX, BULKS_KEPT).await? {
+        let event = permit.event(EventKind::BulkStarted, now_ms);
+        let event = NewEvent { subject: subject(&bulk), detail: bulk.reason.clone(), ..event };
+        if !order.dry_run && !self.store.start_bulk(&bulk, BULKS_RUNNING_MAX, BULKS_KEPT, Some(&event)).await? {
             if let Some(other) = self.store.get_bulk(colony.key, order.bulk_id).await? {
                 return Ok(other);
             }
@@ -113,6 +118,11 @@ impl Engine {
             needed.as_str()
         )))
     }
+}
+
+/// Returns a bulk action as events name it.
+pub(in crate::engine) fn subject(bulk: &Bulk) -> String {
+    format!("{} {}", bulk.action.as_str(), bulk.bulk_id)
 }
 
 /// Returns the states to search: the given ones, or the default ones of the action.

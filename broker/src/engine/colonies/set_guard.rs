@@ -1,6 +1,8 @@
 //! Storing the colony's rules.
 
 use apiary_identity::{Envelope, Guard};
+use apiary_protocol::EventKind;
+use apiary_store::model::NewEvent;
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -15,7 +17,12 @@ impl Engine {
         guard: &Guard,
         envelope: &Envelope,
     ) -> Result<(), Error> {
-        self.store.set_guard(permit.colony(), guard.version, envelope).await?;
+        let event = NewEvent {
+            subject: format!("version {}", guard.version),
+            detail: format!("{} rules", guard.rules.len()),
+            ..permit.event(EventKind::GuardSet, self.clock.now_ms())
+        };
+        self.store.set_guard(permit.colony(), guard.version, envelope, Some(&event)).await?;
         tracing::info!(
             colony = permit.colony().name,
             version = guard.version,

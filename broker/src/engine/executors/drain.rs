@@ -1,6 +1,7 @@
 //! Drains of executors.
 
-use apiary_store::model::{ExecutorFilter, Lane, Page};
+use apiary_protocol::EventKind;
+use apiary_store::model::{ExecutorFilter, Lane, NewEvent, Page};
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -22,10 +23,15 @@ impl Engine {
         if self.executors(colony, &filter, Page { size: 1, after: None }).await?.is_empty() {
             return Err(Error::NotFound(format!("no executor `{name}` in colony `{}`: list them", colony.name)));
         }
+        let (now_ms, kind) = match drain {
+            true => (self.clock.now_ms(), EventKind::ExecutorDrained),
+            false => (self.clock.now_ms(), EventKind::ExecutorUndrained),
+        };
+        let event = NewEvent { subject: name.to_owned(), ..permit.event(kind, now_ms) };
         if drain {
-            self.store.drain_executor(colony.key, name, permit.actor(), self.clock.now_ms()).await?;
+            self.store.drain_executor(colony.key, name, permit.actor(), now_ms, Some(&event)).await?;
         } else {
-            self.store.undrain_executor(colony.key, name).await?;
+            self.store.undrain_executor(colony.key, name, Some(&event)).await?;
         }
         tracing::info!(colony = colony.name, name, draining = drain, by = permit.actor(), "executor drain changed");
         let executors = self.executors(colony, &filter, page).await?;

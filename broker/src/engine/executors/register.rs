@@ -2,7 +2,8 @@
 
 use apiary_daemon::door::Peer;
 use apiary_identity::{Id, Offer};
-use apiary_store::model::{AnnouncedFunction, ExecutorFilter, Page, PendingBound, Registration};
+use apiary_protocol::EventKind;
+use apiary_store::model::{AnnouncedFunction, ExecutorFilter, NewEvent, Page, PendingBound, Registration};
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -37,6 +38,7 @@ impl Engine {
     ) -> Result<ExecutorView, Error> {
         let (colony, key, granted) = (permit.colony(), permit.key(), permit.grant());
         let of_key = ExecutorFilter { key: Some(key), ..ExecutorFilter::default() };
+        let mut is_new_stranger = false;
         if granted.is_none() {
             let known = self.executors(colony, &of_key, Page { size: 1, after: None }).await?;
             if known.iter().any(|view| view.record.rejected_at_ms.is_some()) {
@@ -44,6 +46,7 @@ impl Engine {
                     "the key {key} was turned down: ask the colony's owner for a grant"
                 )));
             }
+            is_new_stranger = known.is_empty();
         }
         check_size(&introduction.functions, if granted.is_some() { ANNOUNCED_BYTES_MAX } else { PENDING_BYTES_MAX })?;
         self.admit(peer, key, granted.is_some())?;
@@ -66,7 +69,14 @@ impl Engine {
             count_max: PENDING_EXECUTORS_MAX,
             gives_way_before_ms: now_ms.saturating_sub(PENDING_GIVES_WAY_AFTER_MS),
         };
-        if !self.store.register_executor(colony.key, &registration, room, now_ms).await? {
+        let event = NewEvent {
+            subject: format!("{} of type {}", registration.name, registration.executor_type),
+            detail: if granted.is_some() { String::new() } else { "waits for approval".to_owned() },
+            ..permit.event(EventKind::ExecutorRegistered, now_ms)
+        };
+        // Strangers make keys for nothing: their events are gathered like refusals, so that they cannot fill the stream.
+        let own = granted.is_some().then_some(&event);
+        if !self.store.register_executor(colony.key, &registration, room, now_ms, own).await? {
             // The executor does not wait for approval, so it must not take up room.
             self.newcomers.forget(peer, &key);
             return Err(Error::Overloaded(format!(
@@ -80,6 +90,9 @@ impl Engine {
             self.wakeups.tell(|| Hint::Announced(colony.key));
         } else {
             tracing::info!(colony = colony.name, name = registration.name, %key, "an executor waits for approval");
+            if is_new_stranger {
+                self.refusals.note(Some(colony.id), event.bounded());
+            }
         }
         let this = ExecutorFilter { executor_type: Some(registration.executor_type), ..of_key };
         let found = self.executors(colony, &this, Page { size: 1, after: None }).await?;

@@ -1,6 +1,8 @@
 //! Storing a grant.
 
 use apiary_identity::{Envelope, Grant};
+use apiary_protocol::EventKind;
+use apiary_store::model::NewEvent;
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -16,7 +18,21 @@ impl Engine {
         grant: &Grant,
         envelope: &Envelope,
     ) -> Result<bool, Error> {
-        let existed = self.store.add_grant(permit.colony(), grant, envelope, self.clock.now_ms()).await?;
+        let now_ms = self.clock.now_ms();
+        let rights: Vec<&str> = grant.rights.iter().map(|right| right.as_str()).collect();
+        let event = NewEvent {
+            subject: grant.name.clone(),
+            detail: format!(
+                "{} {}, grant {}, until {}, rights: {}",
+                grant.role.as_str(),
+                grant.key,
+                grant.grant_id,
+                grant.valid_until,
+                if rights.is_empty() { "none".to_owned() } else { rights.join(", ") }
+            ),
+            ..permit.event(EventKind::GrantAdded, now_ms)
+        };
+        let existed = self.store.add_grant(permit.colony(), grant, envelope, now_ms, Some(&event)).await?;
         tracing::info!(
             colony = permit.colony().name, name = grant.name, role = grant.role.as_str(), key = %grant.key, existed,
             "grant added"

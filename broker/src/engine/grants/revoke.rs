@@ -1,6 +1,8 @@
 //! Revoking grants.
 
 use apiary_identity::{Envelope, Revocation};
+use apiary_protocol::EventKind;
+use apiary_store::model::NewEvent;
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -28,7 +30,17 @@ impl Engine {
     ) -> Result<RevokeResult, Error> {
         let colony = permit.colony();
         let now_ms = self.clock.now_ms();
-        let revoked = self.store.revoke_grant(colony, revocation, envelope, now_ms).await?;
+        let named = match (&revocation.grant_id, &revocation.key) {
+            (Some(grant_id), _) => format!("grant {grant_id}"),
+            (None, Some(key)) => format!("key {key}"),
+            (None, None) => String::new(),
+        };
+        let event = NewEvent {
+            subject: named,
+            detail: format!("revocation {}", revocation.revocation_id),
+            ..permit.event(EventKind::GrantRevoked, now_ms)
+        };
+        let revoked = self.store.revoke_grant(colony, revocation, envelope, now_ms, Some(&event)).await?;
         self.grants.revoked(&revoked);
         self.catalogue.forget(colony.key);
         for grant in &revoked {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use apiary_daemon::Throttle;
 use apiary_identity::limits::DOCUMENT_BYTES_MAX;
 use apiary_identity::{Backoff, Clock, Document as _, Envelope, Outcome, OutcomeKind, Spec};
+use apiary_protocol::EventKind;
 use apiary_store::StoreResult;
 use apiary_store::lifecycle::{self, Event};
-use apiary_store::model::{AttemptEnding, Failure, LeaseEnd, LeaseRecord, ProcessState};
+use apiary_store::model::{AttemptEnding, Failure, LeaseEnd, LeaseRecord, NewEvent, ProcessState};
 use uuid::Uuid;
 
 use crate::Error;
@@ -43,6 +44,11 @@ impl Engine {
         }
         let holder = Holder::new(&permit, outcome.process_id, outcome.attempt)?;
         let result = ResultItem::new(holder.clone(), &outcome, envelope.clone());
+        let refused = (outcome.outcome == OutcomeKind::Refused).then(|| NewEvent {
+            process_id: Some(outcome.process_id),
+            detail: outcome.failure.clone().unwrap_or_default(),
+            ..permit.event(EventKind::RefusedWork, self.clock.now_ms())
+        });
         let item = FailItem {
             result,
             kind: outcome.outcome,
@@ -55,7 +61,13 @@ impl Engine {
                 Ok(FailResult { ended, retry_at_ms: None })
             }
             Err(error) => Err(error),
-            Ok(retry_at_ms) => Ok(FailResult { ended: EndResult { existed: false }, retry_at_ms }),
+            Ok(retry_at_ms) => {
+                // Gathered, because an executor whose pin is wrong refuses everything.
+                if let Some(event) = refused {
+                    self.refusals.note(Some(permit.colony().id), event.bounded());
+                }
+                Ok(FailResult { ended: EndResult { existed: false }, retry_at_ms })
+            }
         }
     }
 }

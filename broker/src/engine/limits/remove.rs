@@ -1,6 +1,7 @@
 //! Removing a limit.
 
-use apiary_store::model::LimitKind;
+use apiary_protocol::EventKind;
+use apiary_store::model::{LimitKind, NewEvent};
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -15,7 +16,11 @@ impl Engine {
         pattern: &str,
     ) -> Result<bool, Error> {
         let colony = permit.colony();
-        let existed = self.store.remove_limit(colony.key, kind, pattern).await?;
+        let event = NewEvent {
+            subject: format!("{} {pattern}", kind.as_str()),
+            ..permit.event(EventKind::LimitRemoved, self.clock.now_ms())
+        };
+        let existed = self.store.remove_limit(colony.key, kind, pattern, Some(&event)).await?;
         // Also without a limit: a caller that repeats the call because an answer got lost wants the work to move.
         self.wakeups.colony(colony.key);
         tracing::info!(

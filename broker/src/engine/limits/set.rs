@@ -1,7 +1,8 @@
 //! Setting a limit.
 
+use apiary_protocol::EventKind;
 use apiary_store::limits::LIMITS_MAX;
-use apiary_store::model::{Limit, LimitRecord};
+use apiary_store::model::{Limit, LimitRecord, NewEvent};
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -13,7 +14,12 @@ impl Engine {
     pub(crate) async fn set_limit(&self, permit: Permit<action::SetLimit>, limit: Limit) -> Result<LimitRecord, Error> {
         let colony = permit.colony();
         let record = LimitRecord { limit, by: permit.actor().to_owned(), set_at_ms: self.clock.now_ms() };
-        if !self.store.set_limit(colony.key, &record).await? {
+        let event = NewEvent {
+            subject: format!("{} {}", record.limit.kind.as_str(), record.limit.pattern),
+            detail: detail(&record.limit),
+            ..permit.event(EventKind::LimitSet, record.set_at_ms)
+        };
+        if !self.store.set_limit(colony.key, &record, Some(&event)).await? {
             return Err(Error::Invalid(format!(
                 "the colony has {LIMITS_MAX} limits, and that is the most: remove some, or use a pattern that ends in `*`"
             )));
@@ -23,4 +29,11 @@ impl Engine {
         tracing::info!(colony = colony.name, kind, pattern, by = record.by, "limit set");
         Ok(record)
     }
+}
+
+/// Returns the bounds of a limit in words.
+fn detail(limit: &Limit) -> String {
+    let running = limit.running_max.map(|count| format!("at most {count} running, then {}", limit.policy.as_str()));
+    let rate = limit.rate.map(|rate| format!("{} in {} ms, burst {}", rate.count, rate.interval_ms, rate.burst));
+    [running, rate].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }

@@ -1,7 +1,8 @@
 //! Pausing a colony, an executor type or a function.
 
+use apiary_protocol::EventKind;
 use apiary_store::limits::PAUSES_MAX;
-use apiary_store::model::{Pause, PauseTarget};
+use apiary_store::model::{NewEvent, Pause, PauseTarget};
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -21,7 +22,12 @@ impl Engine {
             return Err(Error::field("reason", format!("is text of at most {REASON_BYTES_MAX} bytes without NUL")));
         }
         let pause = Pause { what, by: permit.actor().to_owned(), reason, since_ms: self.clock.now_ms() };
-        let kept = self.store.pause(permit.colony().key, &pause).await?;
+        let event = NewEvent {
+            subject: subject(&pause.what),
+            detail: pause.reason.clone(),
+            ..permit.event(EventKind::PauseAdded, pause.since_ms)
+        };
+        let kept = self.store.pause(permit.colony().key, &pause, Some(&event)).await?;
         let (kept, existed) = kept.ok_or_else(|| {
             Error::Invalid(format!("{PAUSES_MAX} things of this colony are paused, and that is the most: resume some"))
         })?;
@@ -29,4 +35,9 @@ impl Engine {
         tracing::info!(colony = permit.colony().name, kind, name, by = permit.actor(), existed, "paused");
         Ok((kept, existed))
     }
+}
+
+/// Returns the paused part of a colony as events name it.
+pub(in crate::engine) fn subject(what: &PauseTarget) -> String {
+    format!("{} {}", what.kind.as_str(), what.name).trim_end().to_owned()
 }

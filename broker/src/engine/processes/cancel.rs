@@ -1,7 +1,8 @@
 //! Cancellations: a process that does not run is cancelled at once; a running one is told, and ends at a deadline in any case.
 
+use apiary_protocol::EventKind;
 use apiary_store::StoreResult;
-use apiary_store::model::{Cancel, ColonyKey, Effect, LeaseEnd, ProcessSummary};
+use apiary_store::model::{Cancel, ColonyKey, Effect, LeaseEnd, NewEvent, ProcessSummary};
 use uuid::Uuid;
 
 use crate::Error;
@@ -20,9 +21,11 @@ impl Engine {
         grace_ms: i64,
     ) -> Result<ProcessSummary, Error> {
         let colony = permit.colony();
-        let deadline_ms = self.clock.now_ms().saturating_add(grace_ms);
+        let now_ms = self.clock.now_ms();
+        let deadline_ms = now_ms.saturating_add(grace_ms);
         let cancel = Cancel { deadline_ms, reason, by: permit.actor().to_owned() };
-        let effects = self.operations.cancel(colony.key, &[process_id], &cancel).await?;
+        let event = NewEvent { detail: cancel.reason.clone(), ..permit.event(EventKind::ProcessCancelled, now_ms) };
+        let effects = self.operations.cancel(colony.key, &[process_id], &cancel, Some(&event)).await?;
         Self::check_effect(colony, process_id, &effects, "only what is not finished can be cancelled")?;
         self.summary(colony, process_id).await
     }
@@ -35,9 +38,10 @@ impl Operations {
         colony: ColonyKey,
         process_ids: &[Uuid],
         cancel: &Cancel,
+        event: Option<&NewEvent>,
     ) -> StoreResult<Vec<Effect>> {
         let now_ms = self.clock.now_ms();
-        let effects = self.store.cancel(colony, process_ids, cancel, now_ms).await?;
+        let effects = self.store.cancel(colony, process_ids, cancel, now_ms, event).await?;
         if cancel.deadline_ms <= now_ms {
             self.end_at_once(process_ids, now_ms).await?;
         }

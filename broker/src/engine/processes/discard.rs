@@ -1,7 +1,8 @@
 //! Discards of dead letters.
 
+use apiary_protocol::EventKind;
 use apiary_store::StoreResult;
-use apiary_store::model::{ColonyKey, Discard, Effect, ProcessSummary};
+use apiary_store::model::{ColonyKey, Discard, Effect, NewEvent, ProcessSummary};
 use uuid::Uuid;
 
 use crate::Error;
@@ -19,7 +20,11 @@ impl Engine {
     ) -> Result<ProcessSummary, Error> {
         let colony = permit.colony();
         let discard = Discard { reason, by: permit.actor().to_owned(), is_replaced: false };
-        let effects = self.operations.discard(colony.key, &[process_id], &discard).await?;
+        let event = NewEvent {
+            detail: discard.reason.clone(),
+            ..permit.event(EventKind::ProcessDiscarded, self.clock.now_ms())
+        };
+        let effects = self.operations.discard(colony.key, &[process_id], &discard, Some(&event)).await?;
         let advice = "only a dead letter can be discarded; what is not finished can be cancelled";
         Self::check_effect(colony, process_id, &effects, advice)?;
         self.summary(colony, process_id).await
@@ -33,8 +38,9 @@ impl Operations {
         colony: ColonyKey,
         process_ids: &[Uuid],
         discard: &Discard,
+        event: Option<&NewEvent>,
     ) -> StoreResult<Vec<Effect>> {
-        let effects = self.store.discard(colony, process_ids, discard, self.clock.now_ms()).await?;
+        let effects = self.store.discard(colony, process_ids, discard, self.clock.now_ms(), event).await?;
         self.announce(colony, process_ids, &effects).await;
         Ok(effects)
     }

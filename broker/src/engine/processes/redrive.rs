@@ -1,8 +1,9 @@
 //! Redrives of dead letters and failed processes: the same process again, or a newly signed spec as its replacement.
 
 use apiary_identity::{Envelope, Spec};
+use apiary_protocol::EventKind;
 use apiary_store::StoreResult;
-use apiary_store::model::{Colony, ColonyKey, Discard, Effect, ProcessSummary};
+use apiary_store::model::{Colony, ColonyKey, Discard, Effect, NewEvent, ProcessSummary};
 use uuid::Uuid;
 
 use crate::Error;
@@ -32,7 +33,8 @@ impl Engine {
     ) -> Result<ProcessSummary, Error> {
         let colony = permit.colony();
         self.let_go_of_stale(colony, process_id).await?;
-        let effects = self.operations.redrive(colony.key, &[process_id]).await?;
+        let event = permit.event(EventKind::ProcessRedriven, self.clock.now_ms());
+        let effects = self.operations.redrive(colony.key, &[process_id], Some(&event)).await?;
         Self::check_effect(colony, process_id, &effects, ADVICE)?;
         self.summary(colony, process_id).await
     }
@@ -85,7 +87,11 @@ impl Engine {
         }
         let reason = format!("redriven as {new_id}");
         let discard = Discard { reason, by: permit.actor().to_owned(), is_replaced: true };
-        let effects = self.operations.discard(colony.key, &[process_id], &discard).await?;
+        let event = NewEvent {
+            detail: discard.reason.clone(),
+            ..permit.event(EventKind::ProcessRedriven, self.clock.now_ms())
+        };
+        let effects = self.operations.discard(colony.key, &[process_id], &discard, Some(&event)).await?;
         let advice = format!("{new_id} was submitted in its place, and both go on now; cancel one of them");
         Self::check_effect(colony, process_id, &effects, &advice)?;
         self.summary(colony, new_id).await
@@ -100,8 +106,13 @@ impl Engine {
 
 impl Operations {
     /// Puts processes back into the queue, and sends the wake-ups.
-    pub(crate) async fn redrive(&self, colony: ColonyKey, process_ids: &[Uuid]) -> StoreResult<Vec<Effect>> {
-        let effects = self.store.redrive(colony, process_ids, self.clock.now_ms()).await?;
+    pub(crate) async fn redrive(
+        &self,
+        colony: ColonyKey,
+        process_ids: &[Uuid],
+        event: Option<&NewEvent>,
+    ) -> StoreResult<Vec<Effect>> {
+        let effects = self.store.redrive(colony, process_ids, self.clock.now_ms(), event).await?;
         self.announce(colony, process_ids, &effects).await;
         Ok(effects)
     }

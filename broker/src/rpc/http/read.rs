@@ -70,7 +70,8 @@ pub(super) async fn result(State(rpc): State<Arc<Rpc>>, Path(id): Path<String>, 
     answer(read.await)
 }
 
-fn answer(read: Result<Response, Error>) -> Response {
+/// Returns an answer that no cache keeps.
+pub(super) fn answer(read: Result<Response, Error>) -> Response {
     let mut answer = read.unwrap_or_else(|error| refusal(&error));
     // An answer for one caller must not reach the next one from a cache.
     answer.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
@@ -78,8 +79,8 @@ fn answer(read: Result<Response, Error>) -> Response {
 }
 
 /// Checks the signed header: for this method, this path and query as they came, this broker, now, and once.
-async fn permit<A: action::Action>(rpc: &Rpc, parts: &Parts) -> Result<Permit<A>, Error> {
-    let value = parts.headers.get(HEADER).ok_or(Error::Unsigned)?;
+pub(super) async fn permit<A: action::Action>(rpc: &Rpc, parts: &Parts) -> Result<Permit<A>, Error> {
+    let value = parts.headers.get(HEADER).ok_or_else(|| rpc.auth.unread(None, Error::Unsigned))?;
     let form = |words: String| Error::SignatureInvalid(format!("`{HEADER}` {words}"));
     if value.len() > HEADER_BYTES_MAX {
         return Err(form(format!("has more than {HEADER_BYTES_MAX} bytes")));
@@ -97,7 +98,7 @@ fn parameters(parts: &Parts) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// Rejects unknown parameters: a misspelt one must not be a silent default.
-fn check_parameters(parts: &Parts, known: &[&str]) -> Result<(), Error> {
+pub(super) fn check_parameters(parts: &Parts, known: &[&str]) -> Result<(), Error> {
     let mut seen = Vec::new();
     for (name, _) in parameters(parts) {
         if !known.contains(&name) || seen.contains(&name) {
@@ -112,7 +113,7 @@ fn check_parameters(parts: &Parts, known: &[&str]) -> Result<(), Error> {
 }
 
 /// Reads a wait: `30s`, `500ms`, or nothing.
-fn wait(text: Option<&str>) -> Result<Duration, Error> {
+pub(super) fn wait(text: Option<&str>) -> Result<Duration, Error> {
     let Some(text) = text else { return Ok(Duration::ZERO) };
     let (digits, unit_ms) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
         (Some(digits), _) => (digits, 1),
@@ -238,11 +239,13 @@ pub(super) fn word(state: pb::ProcessState) -> String {
     state.as_str_name().trim_start_matches("PROCESS_STATE_").to_ascii_lowercase()
 }
 
-fn text(text: &str) -> Value {
+/// Returns text, or `null` for none.
+pub(super) fn text(text: &str) -> Value {
     if text.is_empty() { Value::Null } else { json!(text) }
 }
 
-fn time(ms: i64) -> Value {
+/// Returns a time in words, or `null` for none.
+pub(super) fn time(ms: i64) -> Value {
     match Timestamp::from_millisecond(ms) {
         Ok(time) if ms > 0 => json!(time.to_string()),
         _ => Value::Null,

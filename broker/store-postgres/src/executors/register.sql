@@ -1,4 +1,5 @@
--- Stores an executor's description of itself in place of the previous one. A row if it was stored.
+-- Stores an executor's description of itself in place of the previous one. A row if it was stored, which says
+-- whether it is new.
 -- $1 colony: bigint, $2 key: bytea, $3 executor_type: text, $4 name: text, $5 now_ms: bigint, $6 offer: text, $7 functions: text,
 -- $8 version: text, $9 is granted: boolean, $10 pending at most: bigint, $11 slots: bigint, $12 gives way if last heard before: bigint.
 -- Race won: one row for each key and type, and an executor that gives way is deleted once. Of many new executors at once a few more than
@@ -32,4 +33,5 @@ ON CONFLICT (colony, key, executor_type) DO UPDATE
 SET name = excluded.name, registered_at_ms = excluded.registered_at_ms,
     last_heard_ms = greatest(known.last_heard_ms, excluded.last_heard_ms), offer = excluded.offer,
     functions = excluded.functions, version = excluded.version, slots = excluded.slots
-RETURNING number AS key
+-- A row that was inserted, and not updated, has no older version.
+RETURNING number AS key, (known.xmax = 0)::integer AS is_new

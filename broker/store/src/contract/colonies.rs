@@ -3,14 +3,14 @@
 use apiary_identity::{Envelope, Id};
 
 use crate::StoreResult;
-use crate::model::{Colony, ColonyKey, ProcessState};
+use crate::model::{Colony, ColonyKey, NewEvent, ProcessState};
 
 /// Colonies, their counts, and their signed rules.
 #[async_trait::async_trait]
 pub trait ColonyStore: Send + Sync {
     /// Creates a colony and returns it. The same id with the same name again returns the existing colony.
     /// [`StoreError::Taken`](crate::StoreError::Taken) if the id has another name, or the name belongs to another id.
-    async fn create_colony(&self, id: &Id, name: &str, now_ms: i64) -> StoreResult<Colony>;
+    async fn create_colony(&self, id: &Id, name: &str, now_ms: i64, event: Option<&NewEvent>) -> StoreResult<Colony>;
 
     /// Returns the colony of this public key; `None` if there is none.
     async fn get_colony(&self, id: &Id) -> StoreResult<Option<Colony>>;
@@ -20,7 +20,13 @@ pub trait ColonyStore: Send + Sync {
 
     /// Stores the colony's signed rules in place of an older version; the same bytes again change nothing.
     /// [`StoreError::Taken`](crate::StoreError::Taken) if a newer version is stored, or another document with this version.
-    async fn set_guard(&self, colony: &Colony, version: i64, envelope: &Envelope) -> StoreResult<()>;
+    async fn set_guard(
+        &self,
+        colony: &Colony,
+        version: i64,
+        envelope: &Envelope,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<()>;
 
     /// Returns the colony's signed rules, after checking the signature; `None` if the colony has set none.
     /// [`StoreError::Corrupt`](crate::StoreError::Corrupt) if they were altered in the database.

@@ -4,8 +4,8 @@ use apiary_identity::Id;
 
 use crate::StoreResult;
 use crate::model::{
-    Announcement, ColonyKey, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, LastSeen, Page,
-    PendingBound, Registration,
+    Announcement, ColonyKey, ExecutorCursor, ExecutorFilter, ExecutorRecord, FunctionStatistics, LastSeen, NewEvent,
+    Page, PendingBound, Registration,
 };
 
 /// Executors as they announce themselves. A row is a key and an executor type.
@@ -19,10 +19,17 @@ pub trait ExecutorStore: Send + Sync {
         registration: &Registration,
         room: PendingBound,
         now_ms: i64,
+        event: Option<&NewEvent>,
     ) -> StoreResult<bool>;
 
     /// Rejects a key that registered and never had an executor's grant. False, and nothing changed, if there is no such key.
-    async fn reject_executor(&self, colony: ColonyKey, key: &Id, now_ms: i64) -> StoreResult<bool>;
+    async fn reject_executor(
+        &self,
+        colony: ColonyKey,
+        key: &Id,
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<bool>;
 
     /// Returns a page of executors in the order of their first appearance, each with the number of its leases that are not over at
     /// `now_ms`. An executor that is known by its grant alone has no executor type; it is left out once its key has registered with one.
@@ -39,10 +46,17 @@ pub trait ExecutorStore: Send + Sync {
     async fn record_last_seen(&self, contacts: &[LastSeen]) -> StoreResult<()>;
 
     /// Stops new work for executors of this name. Repeating it keeps the first caller and time.
-    async fn drain_executor(&self, colony: ColonyKey, name: &str, drained_by: &str, now_ms: i64) -> StoreResult<()>;
+    async fn drain_executor(
+        &self,
+        colony: ColonyKey,
+        name: &str,
+        drained_by: &str,
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<()>;
 
     /// Allows new work for executors of this name again; does nothing if they were not drained.
-    async fn undrain_executor(&self, colony: ColonyKey, name: &str) -> StoreResult<()>;
+    async fn undrain_executor(&self, colony: ColonyKey, name: &str, event: Option<&NewEvent>) -> StoreResult<()>;
 
     /// Returns the announced functions of executors with a grant that is not revoked, those heard last first, at most `limit` executors.
     async fn list_functions(

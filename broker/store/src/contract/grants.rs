@@ -3,7 +3,7 @@
 use apiary_identity::{Envelope, Grant, Id, Revocation};
 
 use crate::StoreResult;
-use crate::model::{Colony, ColonyKey, GrantCursor, GrantKey, GrantRecord, Page, RevokedGrant, StoredGrant};
+use crate::model::{Colony, ColonyKey, GrantCursor, GrantKey, GrantRecord, NewEvent, Page, RevokedGrant, StoredGrant};
 
 /// Grants and revocations. The signature of a [`GrantRecord`] was checked: one that was altered in the database is a
 /// [`StoreError::Corrupt`](crate::StoreError::Corrupt). A [`StoredGrant`] was not checked.
@@ -12,7 +12,14 @@ pub trait GrantStore: Send + Sync {
     /// Stores a grant; true if it was stored before. [`StoreError::Taken`](crate::StoreError::Taken) if its id belongs to another grant.
     /// An executor's grant adds the executor to the list, and ends its rejection. A grant whose id or key was revoked earlier is
     /// stored as revoked.
-    async fn add_grant(&self, colony: &Colony, grant: &Grant, envelope: &Envelope, now_ms: i64) -> StoreResult<bool>;
+    async fn add_grant(
+        &self,
+        colony: &Colony,
+        grant: &Grant,
+        envelope: &Envelope,
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<bool>;
 
     /// Returns every grant for this key, oldest first, expired and revoked ones included.
     async fn grants_of_key(&self, colony: &Colony, key: &Id) -> StoreResult<Vec<GrantRecord>>;
@@ -37,6 +44,7 @@ pub trait GrantStore: Send + Sync {
         revocation: &Revocation,
         envelope: &Envelope,
         now_ms: i64,
+        event: Option<&NewEvent>,
     ) -> StoreResult<Vec<RevokedGrant>>;
 
     /// Returns the grants of all colonies that were revoked at `since_ms` or later, the latest first, at most `limit`.

@@ -4,6 +4,7 @@ mod brokers;
 mod bulks;
 mod colonies;
 mod dependencies;
+mod events;
 mod executors;
 mod explain;
 mod grants;
@@ -24,6 +25,7 @@ pub use brokers::BrokerStore;
 pub use bulks::BulkStore;
 pub use colonies::ColonyStore;
 pub use dependencies::DependencyStore;
+pub use events::EventStore;
 pub use executors::ExecutorStore;
 pub use explain::ExplainStore;
 pub use grants::GrantStore;
@@ -53,6 +55,7 @@ pub trait Store:
     + BulkStore
     + ColonyStore
     + DependencyStore
+    + EventStore
     + ExecutorStore
     + ExplainStore
     + GrantStore

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::StoreResult;
-use crate::model::{Cancel, ColonyKey, Discard, Effect, Resubmission};
+use crate::model::{Cancel, ColonyKey, Discard, Effect, NewEvent, Resubmission};
 
 /// Operators' actions on at most a few hundred processes of one colony at a time. An item whose state does not allow the
 /// action changes nothing; the answer gives that state.
@@ -22,11 +22,18 @@ pub trait OperationStore: Send + Sync {
         process_ids: &[Uuid],
         cancel: &Cancel,
         now_ms: i64,
+        event: Option<&NewEvent>,
     ) -> StoreResult<Vec<Effect>>;
 
     /// Moves dead letters and failed processes back to `queue`, at their old place and with all their retries. Their attempts stay,
     /// and the numbering continues.
-    async fn redrive(&self, colony: ColonyKey, process_ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>>;
+    async fn redrive(
+        &self,
+        colony: ColonyKey,
+        process_ids: &[Uuid],
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<Vec<Effect>>;
 
     /// Reserves a dead letter or a failed process for its replacement, which is to be submitted next; nobody else can redrive it
     /// from then on. Repeating it with the same replacement succeeds. [`Effect::Replaced`] if another replacement is reserved,
@@ -45,12 +52,24 @@ pub trait OperationStore: Send + Sync {
         process_ids: &[Uuid],
         discard: &Discard,
         now_ms: i64,
+        event: Option<&NewEvent>,
     ) -> StoreResult<Vec<Effect>>;
 
     /// Moves blocked processes to `queue` now; those that wait for parents stay ([`Effect::HasParents`]).
-    async fn retry(&self, colony: ColonyKey, process_ids: &[Uuid], now_ms: i64) -> StoreResult<Vec<Effect>>;
+    async fn retry(
+        &self,
+        colony: ColonyKey,
+        process_ids: &[Uuid],
+        now_ms: i64,
+        event: Option<&NewEvent>,
+    ) -> StoreResult<Vec<Effect>>;
 
     /// Deletes processes that are not running, with everything that belongs to them. Until its `submit_by_ms`, a deleted spec that is
     /// submitted again is answered with the state in which it was deleted, and does not run.
-    async fn delete(&self, colony: ColonyKey, process_ids: &[Uuid]) -> StoreResult<Vec<Effect>>;
+    async fn delete(
+        &self,
+        colony: ColonyKey,
+        process_ids: &[Uuid],
+        event: Option<&NewEvent>,
+    ) -> StoreResult<Vec<Effect>>;
 }

@@ -4,6 +4,7 @@ mod bucket;
 mod bulk;
 mod colony;
 mod dependency;
+mod event;
 mod executor;
 mod explain;
 mod grant;
@@ -20,6 +21,7 @@ pub use bucket::Bucket;
 pub use bulk::{Bulk, BulkAction, BulkState, BulkStep};
 pub use colony::{Colony, ColonyKey};
 pub use dependency::{FailedParent, Parent, ParentEnd, SettleResult};
+pub use event::{EventBounds, EventFilter, EventOrder, EventPage, NewEvent, StoredEvent};
 pub use executor::{
     AnnouncedFunction, Announcement, ExecutorFilter, ExecutorRecord, ExpiryBounds, FunctionStatistics, LastSeen,
     MinMeanMax, PendingBound, Registration, RevokedGrant,

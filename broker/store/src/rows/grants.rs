@@ -49,6 +49,14 @@ pub fn revoked_grant(row: &dyn Columns, colony: ColonyKey) -> StoreResult<Revoke
     Ok(RevokedGrant { key: GrantKey(key), colony, grantee: fields.id("grantee")? })
 }
 
+/// Reads a revoked grant of this colony from `key, grantee`; `None` for a row without one.
+pub fn revoked_grant_if_any(row: &dyn Columns, colony: ColonyKey) -> StoreResult<Option<RevokedGrant>> {
+    match Fields::of_summary(row, "grants").number_if_any("key")? {
+        None => Ok(None),
+        Some(_) => revoked_grant(row, colony).map(Some),
+    }
+}
+
 /// Reads a revoked grant of any colony from `key, colony, grantee`.
 pub fn revoked_grant_of_any(row: &dyn Columns) -> StoreResult<RevokedGrant> {
     let (fields, _) = Fields::of_number(row, "grants")?;

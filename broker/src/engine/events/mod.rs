@@ -1,0 +1,3 @@
+//! Events of a colony.
+
+pub(super) mod list;

@@ -1,0 +1,176 @@
+//! Events: accepted changes and refusals, in the order of their commits.
+
+use apiary_identity::Id;
+use apiary_protocol::EventKind;
+use uuid::Uuid;
+
+use crate::limits::{EVENT_NAME_BYTES_MAX, EVENT_TEXT_BYTES_MAX};
+
+/// An event to store. Empty text means that there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEvent {
+    /// The time.
+    pub time_ms: i64,
+    /// The kind.
+    pub kind: EventKind,
+    /// The RPC's name, or the page's route.
+    pub method: String,
+    /// The reason of a refusal, as the caller got it.
+    pub reason: String,
+    /// The key that signed, or is said to have signed.
+    pub key: Option<Id>,
+    /// True if a signature of the key was verified.
+    pub is_proven: bool,
+    /// The name of the key's grant; `colony` for the colony's own key.
+    pub name: String,
+    /// The address of the other side.
+    pub address: String,
+    /// The process.
+    pub process_id: Option<Uuid>,
+    /// The function. The store fills it in for a process that it knows.
+    pub function: String,
+    /// The id of the request.
+    pub request_id: String,
+    /// The thing that was changed.
+    pub subject: String,
+    /// The details, in words.
+    pub detail: String,
+    /// The number of times that it happened.
+    pub count: i64,
+}
+
+/// A stored event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// The place in the colony's stream: 1 for the first, in the order of the commits, without a gap.
+    pub position: i64,
+    /// The event.
+    pub event: NewEvent,
+}
+
+/// A filter on events. Absent fields match everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// The process.
+    pub process_id: Option<Uuid>,
+    /// The key.
+    pub key: Option<Id>,
+    /// The function.
+    pub function: Option<String>,
+    /// The id of the request.
+    pub request_id: Option<String>,
+    /// The RPC's name, or the page's route.
+    pub method: Option<String>,
+    /// Any of these kinds; empty for all.
+    pub kinds: Vec<EventKind>,
+    /// The earliest time.
+    pub since_ms: Option<i64>,
+    /// The time before which it happened.
+    pub until_ms: Option<i64>,
+}
+
+/// The part of the stream to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventOrder {
+    /// Events after this position.
+    After(i64),
+    /// The last events.
+    Last,
+}
+
+/// A page of events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventPage {
+    /// The events that match, oldest first: fewer than asked for, or none, where few of many match.
+    pub events: Vec<StoredEvent>,
+    /// The position up to which the stream was read: the next page goes on after it.
+    pub next: i64,
+    /// True if more may follow at once.
+    pub is_more: bool,
+}
+
+/// Bounds of a colony's stream. Beyond them the oldest events are deleted.
+#[derive(Clone, Copy, Debug)]
+pub struct EventBounds {
+    /// The most accepted changes.
+    pub changes_max: i64,
+    /// The most refusals.
+    pub refusals_max: i64,
+    /// The time before which an event is deleted.
+    pub before_ms: i64,
+    /// The most events of a colony that one call deletes for each bound.
+    pub rows_max: i64,
+}
+
+impl NewEvent {
+    /// Returns an event of this kind and time, with nothing else in it.
+    pub fn new(kind: EventKind, time_ms: i64) -> Self {
+        Self {
+            time_ms,
+            kind,
+            method: String::new(),
+            reason: String::new(),
+            key: None,
+            is_proven: false,
+            name: String::new(),
+            address: String::new(),
+            process_id: None,
+            function: String::new(),
+            request_id: String::new(),
+            subject: String::new(),
+            detail: String::new(),
+            count: 1,
+        }
+    }
+
+    /// Returns the event with its text cut to its bounds, and without NUL, which Postgres cannot store.
+    pub fn bounded(mut self) -> Self {
+        let names = [
+            &mut self.method,
+            &mut self.reason,
+            &mut self.name,
+            &mut self.address,
+            &mut self.function,
+            &mut self.request_id,
+            &mut self.subject,
+        ];
+        for text in names {
+            bound(text, EVENT_NAME_BYTES_MAX);
+        }
+        bound(&mut self.detail, EVENT_TEXT_BYTES_MAX);
+        self
+    }
+}
+
+impl EventFilter {
+    /// Returns true if everything matches.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn bound(text: &mut String, bytes_max: usize) {
+    if text.contains('\0') {
+        *text = text.replace('\0', "\u{fffd}");
+    }
+    if text.len() > bytes_max {
+        text.truncate(text.floor_char_boundary(bytes_max));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_cut_between_characters() {
+        let long = NewEvent {
+            detail: "é".repeat(EVENT_TEXT_BYTES_MAX),
+            subject: "a\0b".to_owned(),
+            ..NewEvent::new(EventKind::GuardSet, 0)
+        };
+        let bounded = long.bounded();
+        assert!(bounded.detail.len() <= EVENT_TEXT_BYTES_MAX && bounded.detail.ends_with('é'));
+        assert_eq!(bounded.subject, "a\u{fffd}b");
+    }
+}

@@ -1,0 +1,65 @@
+//! Rows about events.
+
+use apiary_identity::Id;
+use apiary_protocol::EventKind;
+
+use super::{Columns, Fields};
+use crate::StoreResult;
+use crate::model::{EventOrder, EventPage, NewEvent, StoredEvent};
+
+/// Reads a page from rows of an event each, and the columns `scanned_from`, `scanned_to` and `scanned` in every row. The last row of a page
+/// without events has no position.
+pub fn event_page(rows: &[&dyn Columns], order: EventOrder, size: i64, scan_max: i64) -> StoreResult<EventPage> {
+    let mut page = EventPage::default();
+    let mut scanned = 0;
+    for row in rows {
+        let fields = Fields::of_summary(*row, "events");
+        scanned = fields.number("scanned")?;
+        page.next = fields.number_if_any("scanned_to")?.unwrap_or(0);
+        if fields.number_if_any("position")?.is_some() {
+            page.events.push(event(&fields)?);
+        }
+    }
+    match order {
+        EventOrder::After(after) => {
+            page.next = page.next.max(after);
+            let is_full = i64::try_from(page.events.len()).is_ok_and(|count| count >= size);
+            if let (true, Some(last)) = (is_full, page.events.last()) {
+                page.next = last.position;
+            }
+            page.is_more = is_full || scanned >= scan_max;
+        }
+        // The newest row was the first that was read, and its position is where the stream goes on.
+        EventOrder::Last => page.events.reverse(),
+    }
+    Ok(page)
+}
+
+/// Reads from `is_new` if a statement added a row, and found none that was there.
+pub fn is_new(row: &dyn Columns) -> bool {
+    row.small("is_new").is_ok_and(|is_new| is_new == Some(1))
+}
+
+fn event(fields: &Fields<'_>) -> StoreResult<StoredEvent> {
+    let word = fields.text("kind")?;
+    let kind = EventKind::from_word(&word)
+        .ok_or_else(|| fields.corrupt("kind", format!("is {word:?}, which this broker does not know")))?;
+    let key = fields.bytes_if_any("key")?.map(|bytes| Id::from_slice(&bytes));
+    let event = NewEvent {
+        time_ms: fields.number("time_ms")?,
+        kind,
+        method: fields.text("method")?,
+        reason: fields.text("reason")?,
+        key: key.transpose().map_err(|error| fields.corrupt("key", format!("is {error}")))?,
+        is_proven: fields.small("is_proven")? != 0,
+        name: fields.text("name")?,
+        address: fields.text("address")?,
+        process_id: fields.uuid_if_any("process_id")?,
+        function: fields.text("function")?,
+        request_id: fields.text("request_id")?,
+        subject: fields.text("subject")?,
+        detail: fields.text("detail")?,
+        count: fields.number("count")?,
+    };
+    Ok(StoredEvent { position: fields.number("position")?, event })
+}

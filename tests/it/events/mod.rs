@@ -1,0 +1,3 @@
+//! `EventService`.
+
+mod list_events;
