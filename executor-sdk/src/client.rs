@@ -8,6 +8,7 @@ mod claim_answer;
 mod colonies;
 #[cfg(feature = "executor")]
 mod endings;
+mod events;
 mod executors;
 mod grants;
 mod leases;
