@@ -9,8 +9,8 @@ use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand};
 use tracing::Level;
 
 use crate::commands::{
-    bee, broker, bulk, colony, completions, config, demo, doctor, executor, function, grant, guard, import, install,
-    key, lease, limit, man, pause, process, record, spool, tls, up, webhook,
+    bee, broker, bulk, colony, completions, config, demo, doctor, event, executor, function, grant, guard, import,
+    install, key, lease, limit, man, pause, process, record, spool, tls, up, webhook,
 };
 use crate::context::Context;
 use crate::exit::{self, Fault, Quiet, ReaderGone};
@@ -103,6 +103,8 @@ enum Command {
     Lease(lease::Command),
     #[command(subcommand)]
     Pause(pause::Command),
+    #[command(subcommand)]
+    Events(event::Command),
     #[command(subcommand)]
     Bulk(bulk::Command),
     #[command(subcommand)]
@@ -275,6 +277,7 @@ impl Command {
             Self::Process(command) => command.run(context).await,
             Self::Lease(command) => command.run(context).await,
             Self::Pause(command) => command.run(context).await,
+            Self::Events(command) => command.run(context).await,
             Self::Bulk(command) => command.run(context).await,
             Self::Limit(command) => command.run(context).await,
             Self::Guard(command) => command.run(context).await,

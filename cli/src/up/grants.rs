@@ -75,7 +75,7 @@ fn needs(keys: &Keys, webhook: &WebhookConfig) -> Vec<NeededGrant> {
     let bees = apiary_bees::ALL.iter().zip(&keys.bees);
     let bees = bees.map(|(bee, key)| need(key, bee.name().to_owned(), Role::Executor, bee.scopes(), NONE));
     let mut needs: Vec<NeededGrant> = sources.chain(outbox).chain(bees).collect();
-    let rights = &[GrantRight::Read, GrantRight::Cancel, GrantRight::Operate];
+    let rights = &[GrantRight::Read, GrantRight::Cancel, GrantRight::Operate, GrantRight::ReadEvents];
     needs.push(need(&keys.operator, "operator".to_owned(), Role::User, everything, rights));
     needs
 }

@@ -78,6 +78,9 @@ enum RightWord {
     Cancel,
     /// May pause, limit, redrive, discard and drain
     Operate,
+    /// May read who changed what in the colony, and who was refused
+    #[value(name = "read_events")]
+    ReadEvents,
 }
 
 impl RightWord {
@@ -86,6 +89,7 @@ impl RightWord {
             Self::Read => GrantRight::Read,
             Self::Cancel => GrantRight::Cancel,
             Self::Operate => GrantRight::Operate,
+            Self::ReadEvents => GrantRight::ReadEvents,
         }
     }
 }
