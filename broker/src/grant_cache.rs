@@ -83,6 +83,11 @@ impl GrantCache {
         Ok(colony)
     }
 
+    /// Returns true if a call has named this colony lately, and it was found.
+    pub(crate) fn remembers_colony(&self, id: &Id) -> bool {
+        self.colonies.read().unwrap_or_else(PoisonError::into_inner).contains_key(id)
+    }
+
     /// Returns the first of the key's grants that is not revoked and `suits`.
     pub(crate) async fn find(
         &self,

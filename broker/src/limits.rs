@@ -349,8 +349,14 @@ pub const REFUSAL_CAUSES_MAX: usize = 1024;
 pub const REFUSAL_CAUSES_PER_COLONY_MAX: usize = 32;
 /// The same, of one address.
 pub const REFUSAL_CAUSES_PER_PEER_MAX: usize = 64;
-/// Colonies and kinds whose other refusals are counted together.
-pub const REFUSAL_OTHERS_MAX: usize = 256;
+/// The same, of one address against one colony: an address alone does not take a colony's places.
+pub const REFUSAL_CAUSES_PER_PEER_AND_COLONY_MAX: usize = 8;
+/// Causes of refusals that name no colony, or one that no call was served for lately.
+pub const REFUSAL_CLAIMED_MAX: usize = 128;
+/// The same, of one address.
+pub const REFUSAL_CLAIMED_PER_PEER_MAX: usize = 8;
+/// Bytes of a document that are read for the names in it although its signature is wrong.
+pub const REFUSAL_CLAIM_BYTES_MAX: usize = 4096;
 /// The interval at which gathered refusals are written.
 pub const REFUSALS_TICK: Duration = Duration::from_secs(1);
 /// Accepted changes that a colony's stream keeps; beyond it the oldest are deleted.

@@ -54,7 +54,7 @@ pub(crate) enum End {
 
 /// Checks signatures and makes permits.
 pub(crate) struct Auth {
-    grants: Arc<GrantCache>,
+    pub(super) grants: Arc<GrantCache>,
     pub(super) clock: Arc<dyn Clock>,
     broker_id: Uuid,
     server_owner: Option<Id>,
@@ -337,9 +337,15 @@ impl Auth {
             return Err(envelope.open::<D>().err().map_or(Error::Unsigned, Error::from));
         }
         self.grants.colony(&envelope.key_id).await.map_err(|error| match error {
-            Error::ColonyUnknown(id) => {
-                Error::NotPermitted(format!("{documents} are signed by a colony's own key, and `{id}` is none here"))
-            }
+            // With a wrong signature, the key is only claimed.
+            Error::ColonyUnknown(id) => envelope.open::<D>().err().map_or_else(
+                || {
+                    Error::NotPermitted(format!(
+                        "{documents} are signed by a colony's own key, and `{id}` is none here"
+                    ))
+                },
+                Error::from,
+            ),
             other => other,
         })
     }

@@ -11,7 +11,8 @@ use super::action::{self, Action};
 use super::caller::{Auth, Caller, End, SignedRequest};
 use super::{Permit, ServerPermit};
 use crate::Error;
-use crate::refusals::kind_of;
+use crate::limits::REFUSAL_CLAIM_BYTES_MAX;
+use crate::refusals::{Named, kind_of};
 
 /// The side that was refused, as far as the call names it.
 #[derive(Default)]
@@ -41,16 +42,23 @@ impl Suspect {
         Self { colony: Some(signed.request.colony), key: Some(signed.key), is_proven: true, ..Self::default() }
     }
 
-    /// Reads the names out of a document. A wrong signature proves nothing of them: then they are what somebody claims.
+    /// Reads the names out of a refused document. Its signature held, unless the error says otherwise: then the names are what somebody
+    /// claims, and are read only from a short document. A document that is too large is refused before its signature is checked, and
+    /// nothing of it is read.
     fn signer(envelope: &Envelope, error: &Error) -> Self {
-        let names: Names = serde_json::from_slice(&envelope.payload).unwrap_or_default();
-        let is_proven = !matches!(error.reason(), Reason::SignatureInvalid | Reason::TooLarge | Reason::Invalid);
+        let (is_proven, bytes_max) = match error.reason() {
+            Reason::TooLarge => (false, 0),
+            Reason::SignatureInvalid => (false, REFUSAL_CLAIM_BYTES_MAX),
+            _ => (true, usize::MAX),
+        };
+        let names = Some(&envelope.payload).filter(|payload| payload.len() <= bytes_max);
+        let names: Names = names.and_then(|payload| serde_json::from_slice(payload).ok()).unwrap_or_default();
         Self {
             colony: names.colony.and_then(|text| text.parse().ok()),
             key: Some(envelope.key_id),
             is_proven,
             process_id: names.process_id.and_then(|text| Uuid::try_parse(&text).ok()),
-            function: names.function.unwrap_or_default(),
+            function: names.function.filter(|_| is_proven).unwrap_or_default(),
         }
     }
 }
@@ -186,6 +194,42 @@ impl Auth {
             detail: error.to_string(),
             ..NewEvent::new(kind, self.clock.now_ms())
         };
-        self.refusals.note(suspect.colony, event.bounded());
+        let colony = match suspect.colony {
+            Some(id) if self.grants.remembers_colony(&id) => Named::Known(id),
+            other => Named::Claimed(other),
+        };
+        self.refusals.note(colony, event.bounded());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use apiary_identity::{Clock as _, KeyPair, SystemClock};
+
+    use super::*;
+
+    #[test]
+    fn little_is_read_of_what_nobody_proved() {
+        let (colony, key) = (KeyPair::generate().id(), KeyPair::generate());
+        let spec = Spec::new(colony, "t", "charge", SystemClock.now());
+        let envelope = Envelope::seal(&key, &spec).unwrap();
+        let read = |envelope: &Envelope, error: Error| {
+            let suspect = Suspect::signer(envelope, &error);
+            assert_eq!(suspect.key, Some(key.id()));
+            (suspect.colony, suspect.process_id, suspect.function, suspect.is_proven)
+        };
+        let (id, none) = (Some(spec.process_id), String::new());
+        let proven = read(&envelope, Error::NotPermitted(String::new()));
+        assert_eq!(proven, (Some(colony), id, "charge".to_owned(), true));
+        let future = read(&envelope, Error::field("process_id", "is of the future"));
+        assert_eq!(future, (Some(colony), id, "charge".to_owned(), true), "its signature held");
+        let forged = || Error::SignatureInvalid(String::new());
+        assert_eq!(read(&envelope, forged()), (Some(colony), id, none.clone(), false));
+        assert_eq!(read(&envelope, Error::TooLarge(String::new())), (None, None, none.clone(), false));
+        let mut long = envelope.payload.to_vec();
+        long.resize(REFUSAL_CLAIM_BYTES_MAX + 1, b' ');
+        let long = Envelope { payload: long.into(), ..envelope };
+        assert_eq!(read(&long, forged()), (None, None, none, false));
+        assert!(read(&long, Error::NotPermitted(String::new())).3);
     }
 }

@@ -174,7 +174,8 @@ impl Engine {
         let lines = Throttle::new(clock.clone());
         let refusals = Arc::new(Refusals::new(clock.clone()));
         let writer = RefusalWriter::new(store.clone(), grants.clone(), clock.clone(), refusals.clone(), lines.clone());
-        tasks.spawn("refusals", drain.clone(), (writer, drain.clone()), |(writer, stop)| Box::pin(writer.run(stop)));
+        // Calls that are being answered while the broker drains are refused, too.
+        tasks.spawn("refusals", drain.clone(), (writer, finish.clone()), |(writer, stop)| Box::pin(writer.run(stop)));
         let state = (store.clone(), clock.clone(), lines.clone(), drain.clone());
         let kept_ms = tuning.events_kept_ms;
         tasks.spawn("events", drain.clone(), state, move |(store, clock, lines, stop)| {

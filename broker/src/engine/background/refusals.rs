@@ -40,55 +40,85 @@ impl RefusalWriter {
         Self { store, grants, clock, refusals, lines, taken: Vec::new(), unwritten: BTreeMap::new() }
     }
 
-    /// Writes what is due every second, until `stop`, and then once more.
+    /// Writes what is due every second, until `stop`, or until nobody is left who notes any; and then all that was noted.
     pub(crate) async fn run(&mut self, stop: &CancellationToken) {
-        loop {
-            let is_last = tokio::select! {
-                () = stop.cancelled() => true,
-                () = tokio::time::sleep(REFUSALS_TICK) => false,
-            };
-            if self.taken.is_empty() && self.unwritten.is_empty() {
-                self.take();
+        while !stop.is_cancelled() && Arc::strong_count(&self.refusals) > 1 {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(REFUSALS_TICK) => {}
             }
-            if !(self.taken.is_empty() && self.unwritten.is_empty())
-                && let Err(error) = sweep("refusals", self.write()).await
-            {
-                let error = error.to_string();
-                if let Some(held_back) = self.lines.pass(&format!("refusals {error}")) {
-                    tracing::warn!(error, held_back, "refusals not written to the colonies' events; trying again");
-                }
+            if self.is_idle() {
+                let (due, dropped) = self.refusals.take();
+                self.pass(due, dropped).await;
+            } else {
+                self.pass(Vec::new(), 0).await;
             }
-            if is_last {
-                return;
-            }
+        }
+        let (due, dropped) = self.refusals.take_all();
+        self.pass(due, dropped).await;
+        let lost = self.taken.len() + self.unwritten.values().map(Vec::len).sum::<usize>();
+        if lost > 0 {
+            tracing::warn!(lost, "the broker stops, and these refusals are not in the colonies' events");
         }
     }
 
-    fn take(&mut self) {
-        let (due, dropped) = self.refusals.take();
-        self.taken = due;
+    fn is_idle(&self) -> bool {
+        self.taken.is_empty() && self.unwritten.is_empty()
+    }
+
+    /// Writes these events, and those that wait.
+    async fn pass(&mut self, due: Vec<DueEvent>, dropped: u64) {
         if dropped > 0
             && let Some(held_back) = self.lines.pass("refusals dropped")
         {
             tracing::warn!(dropped, held_back, "more refusals than there is room for; they are not in the events");
         }
+        self.taken.extend(due);
+        if !self.is_idle()
+            && let Err(error) = sweep("refusals", self.write()).await
+        {
+            self.warn(&error, "refusals not written to the colonies' events; trying again");
+        }
     }
 
-    /// Writes the events of known colonies, and logs the others: nobody could read them.
+    fn warn(&self, error: &StoreError, words: &str) {
+        let error = error.to_string();
+        if let Some(held_back) = self.lines.pass(&format!("refusals {error}")) {
+            tracing::warn!(error, held_back, "{words}");
+        }
+    }
+
+    /// Writes the events of known colonies, and logs the others: nobody could read them. An error is one that passes; any other, of a
+    /// damaged row, must not keep the refusals of all colonies from being written.
     async fn write(&mut self) -> StoreResult<()> {
         while let Some(due) = self.taken.last() {
             match self.colony(due).await? {
                 Some(colony) => {
-                    let event = self.complete(&colony, due.event.clone()).await?;
+                    let event = match self.complete(&colony, due.event.clone()).await {
+                        Err(error) if !passes(&error) => {
+                            self.warn(
+                                &error,
+                                "the name of a refused key is not known; its refusals are told without it",
+                            );
+                            due.event.clone()
+                        }
+                        completed => completed?,
+                    };
                     self.unwritten.entry(colony.key).or_default().push(event);
                 }
                 None => self.log(&due.event),
             }
             self.taken.pop();
         }
-        while let Some(entry) = self.unwritten.first_entry() {
-            self.store.add_events(*entry.key(), entry.get()).await?;
-            entry.remove();
+        while let Some((colony, events)) = self.unwritten.first_key_value() {
+            let colony = *colony;
+            match self.store.add_events(colony, events).await {
+                Err(error) if !passes(&error) => {
+                    self.warn(&error, "the database does not take refusals of a colony; they are not in its events");
+                }
+                written => written?,
+            }
+            self.unwritten.remove(&colony);
         }
         Ok(())
     }
@@ -98,9 +128,10 @@ impl RefusalWriter {
         let Some(id) = &due.colony else { return Ok(None) };
         match self.grants.colony(id).await {
             Ok(colony) => Ok(Some(colony)),
-            Err(Error::ColonyUnknown(_)) => Ok(None),
             // The database is away: it is tried again.
-            Err(error) => Err(StoreError::Unavailable(error.to_string())),
+            Err(Error::Unavailable(words)) => Err(StoreError::Unavailable(words)),
+            // The broker has no such colony, or cannot read it.
+            Err(_) => Ok(None),
         }
     }
 
@@ -143,6 +174,11 @@ impl RefusalWriter {
             );
         }
     }
+}
+
+/// Returns true for an error that may be over when the same is tried again.
+fn passes(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable(_) | StoreError::Trouble(_))
 }
 
 /// Deletes events past their bounds, until `stop`; `kept_ms` is the time for which they are kept, if there is one.

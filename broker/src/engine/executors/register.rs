@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::engine::notify::wakeups::Hint;
 use crate::engine::presence::roster::ExecutorView;
 use crate::limits::{ANNOUNCED_BYTES_MAX, PENDING_BYTES_MAX, PENDING_EXECUTORS_MAX, PENDING_GIVES_WAY_AFTER_MS};
+use crate::refusals::Named;
 
 /// An executor's own description of itself, checked for form.
 pub(crate) struct RegistrationRequest {
@@ -91,7 +92,7 @@ impl Engine {
         } else {
             tracing::info!(colony = colony.name, name = registration.name, %key, "an executor waits for approval");
             if is_new_stranger {
-                self.refusals.note(Some(colony.id), event.bounded());
+                self.refusals.note(Named::Known(colony.id), event.bounded());
             }
         }
         let this = ExecutorFilter { executor_type: Some(registration.executor_type), ..of_key };

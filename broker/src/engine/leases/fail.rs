@@ -21,6 +21,7 @@ use crate::engine::leases::complete::ResultItem;
 use crate::engine::leases::given::AttemptFacts;
 use crate::engine::leases::lookup::{EndResult, Holder, LeaseLookup};
 use crate::engine::notify::wakeups::{Change, Wakeups};
+use crate::refusals::Named;
 
 /// The result of reporting a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +65,7 @@ impl Engine {
             Ok(retry_at_ms) => {
                 // Gathered, because an executor whose pin is wrong refuses everything.
                 if let Some(event) = refused {
-                    self.refusals.note(Some(permit.colony().id), event.bounded());
+                    self.refusals.note(Named::Known(permit.colony().id), event.bounded());
                 }
                 Ok(FailResult { ended: EndResult { existed: false }, retry_at_ms })
             }

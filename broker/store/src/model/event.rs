@@ -153,8 +153,9 @@ fn bound(text: &mut String, bytes_max: usize) {
     if text.contains('\0') {
         *text = text.replace('\0', "\u{fffd}");
     }
-    if text.len() > bytes_max {
-        text.truncate(text.floor_char_boundary(bytes_max));
+    // A copy: cut in place, the text would keep its memory, which a stranger can make megabytes.
+    if text.len() > bytes_max || text.capacity() > bytes_max {
+        *text = text[..text.floor_char_boundary(bytes_max)].to_owned();
     }
 }
 
@@ -172,5 +173,20 @@ mod tests {
         let bounded = long.bounded();
         assert!(bounded.detail.len() <= EVENT_TEXT_BYTES_MAX && bounded.detail.ends_with('é'));
         assert_eq!(bounded.subject, "a\u{fffd}b");
+    }
+
+    #[test]
+    fn cut_text_gives_its_memory_back() {
+        let mut roomy = String::with_capacity(2 * 1024 * 1024);
+        roomy.push_str("charge");
+        let long = NewEvent {
+            function: "f".repeat(2 * 1024 * 1024),
+            subject: roomy,
+            ..NewEvent::new(EventKind::RefusedSignature, 0)
+        };
+        let bounded = long.bounded();
+        assert_eq!((bounded.function.len(), bounded.subject.as_str()), (EVENT_NAME_BYTES_MAX, "charge"));
+        assert!(bounded.function.capacity() <= EVENT_NAME_BYTES_MAX);
+        assert!(bounded.subject.capacity() <= EVENT_NAME_BYTES_MAX);
     }
 }
