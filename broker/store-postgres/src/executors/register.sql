@@ -3,8 +3,11 @@
 -- $1 colony: bigint, $2 key: bytea, $3 executor_type: text, $4 name: text, $5 now_ms: bigint, $6 offer: text, $7 functions: text,
 -- $8 version: text, $9 is granted: boolean, $10 pending at most: bigint, $11 slots: bigint, $12 gives way if last heard before: bigint.
 -- Race won: one row for each key and type, and an executor that gives way is deleted once. Of many new executors at once a few more than
--- the maximum may be stored.
-WITH pending AS (
+-- the maximum may be stored, and of two first registrations of one executor at once, both may be called new.
+WITH registered AS (
+    SELECT FROM apiary.executors WHERE colony = $1 AND key = $2 AND executor_type = $3 AND registered_at_ms IS NOT NULL
+),
+pending AS (
     SELECT one.number, one.last_heard_ms FROM apiary.executors AS one
     WHERE one.colony = $1 AND one.registered_at_ms IS NOT NULL AND one.rejected_at_ms IS NULL
         AND NOT EXISTS (
@@ -33,5 +36,5 @@ ON CONFLICT (colony, key, executor_type) DO UPDATE
 SET name = excluded.name, registered_at_ms = excluded.registered_at_ms,
     last_heard_ms = greatest(known.last_heard_ms, excluded.last_heard_ms), offer = excluded.offer,
     functions = excluded.functions, version = excluded.version, slots = excluded.slots
--- A row that was inserted, and not updated, has no older version.
-RETURNING number AS key, (known.xmax = 0)::integer AS is_new
+-- A row may be there of an executor that claimed, and never registered.
+RETURNING number AS key, (NOT EXISTS (SELECT FROM registered))::integer AS is_new
