@@ -39,6 +39,7 @@ impl Engine {
         let place = if wait.is_zero() { None } else { Some(self.place(&permit).await?) };
         loop {
             let page = cut(self.store.list_events(colony, &filter, order, size).await?);
+            check_position(order, page.head)?;
             let Some(place) = place.as_ref().filter(|_| page.events.is_empty()) else { return Ok(page) };
             // What was read once is not read again.
             order = EventOrder::After(page.next);
@@ -71,6 +72,20 @@ impl Engine {
     }
 }
 
+/// Refuses a position that the stream has not reached: the events that will be there are others than those that the reader has seen.
+fn check_position(order: EventOrder, head: i64) -> Result<(), Error> {
+    match order {
+        EventOrder::After(after) if after > head => Err(Error::field(
+            "after",
+            format!(
+                "is {after}, and the stream ends at {head}: the database was restored, or lost its last commits; read again from \
+                 {head}, or from 0"
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Cuts a page to what one answer can carry.
 fn cut(mut page: EventPage) -> EventPage {
     let bytes = |stored: &StoredEvent| {
@@ -87,4 +102,18 @@ fn cut(mut page: EventPage) -> EventPage {
         page.is_more = true;
     }
     page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_beyond_the_end_is_refused() {
+        let refused = check_position(EventOrder::After(8), 7).unwrap_err().to_string();
+        assert!(refused.contains("`after` is 8, and the stream ends at 7"), "{refused}");
+        for order in [EventOrder::After(7), EventOrder::After(0), EventOrder::Last] {
+            check_position(order, 7).unwrap();
+        }
+    }
 }

@@ -1,4 +1,4 @@
--- The last events of a colony that match, newest first, among a bounded number of rows; in each row the end of what was read. Absent
+-- The last events of a colony that match, newest first, among a bounded number of rows; in each row the end of what was read and of the stream. Absent
 -- filters are null.
 -- $1 colony: bigint, $2 before: bigint, $3 rows to read: bigint, $4 process_id: uuid, $5 key: bytea, $6 function: text,
 -- $7 request_id: text, $8 method: text, $9 kinds: text[], $10 since_ms: bigint, $11 until_ms: bigint, $12 at most: bigint.
@@ -21,7 +21,8 @@ found AS (
     ORDER BY position DESC
     LIMIT $12
 )
-SELECT bounds.scanned_to, bounds.scanned, found.*
+SELECT bounds.scanned_to, bounds.scanned,
+       (SELECT one.position FROM apiary.event_heads AS one WHERE one.colony = $1) AS head, found.*
 FROM (SELECT max(position) AS scanned_to, count(*) AS scanned FROM scanned) AS bounds
 LEFT JOIN found ON true
 ORDER BY found.position DESC

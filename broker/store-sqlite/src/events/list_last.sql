@@ -1,4 +1,4 @@
--- The last events of a colony that match, newest first, among a bounded number of rows; in each row the end of what was read. Absent
+-- The last events of a colony that match, newest first, among a bounded number of rows; in each row the end of what was read and of the stream. Absent
 -- filters are null.
 -- ?1 colony, ?2 before, ?3 rows to read, ?4 process_id: blob, ?5 key: blob, ?6 function, ?7 request_id, ?8 method, ?9 kinds: JSON list,
 -- ?10 since_ms, ?11 until_ms, ?12 at most.
@@ -21,7 +21,8 @@ found AS (
     ORDER BY position DESC
     LIMIT ?12
 )
-SELECT bounds.scanned_to, bounds.scanned, found.*
+SELECT bounds.scanned_to, bounds.scanned,
+       (SELECT one.position FROM event_heads AS one WHERE one.colony = ?1) AS head, found.*
 FROM (SELECT max(position) AS scanned_to, count(*) AS scanned FROM scanned) AS bounds
 LEFT JOIN found ON true
 ORDER BY found.position DESC

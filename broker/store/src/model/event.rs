@@ -85,7 +85,9 @@ pub struct EventPage {
     pub events: Vec<StoredEvent>,
     /// The position up to which the stream was read: the next page goes on after it.
     pub next: i64,
-    /// True if more may follow at once.
+    /// The position of the colony's last event; 0 if there was none.
+    pub head: i64,
+    /// True if more may follow at once; of the last events, that older ones which may match were not read.
     pub is_more: bool,
 }
 

@@ -7,7 +7,7 @@ use super::{Columns, Fields};
 use crate::StoreResult;
 use crate::model::{EventOrder, EventPage, NewEvent, StoredEvent};
 
-/// Reads a page from rows of an event each, and the columns `scanned_from`, `scanned_to` and `scanned` in every row. The last row of a page
+/// Reads a page from rows of an event each, and the columns `head`, `scanned_to` and `scanned` in every row. The last row of a page
 /// without events has no position.
 pub fn event_page(rows: &[&dyn Columns], order: EventOrder, size: i64, scan_max: i64) -> StoreResult<EventPage> {
     let mut page = EventPage::default();
@@ -16,21 +16,25 @@ pub fn event_page(rows: &[&dyn Columns], order: EventOrder, size: i64, scan_max:
         let fields = Fields::of_summary(*row, "events");
         scanned = fields.number("scanned")?;
         page.next = fields.number_if_any("scanned_to")?.unwrap_or(0);
+        page.head = fields.number_if_any("head")?.unwrap_or(0);
         if fields.number_if_any("position")?.is_some() {
             page.events.push(event(&fields)?);
         }
     }
+    let is_full = i64::try_from(page.events.len()).is_ok_and(|count| count >= size);
     match order {
         EventOrder::After(after) => {
             page.next = page.next.max(after);
-            let is_full = i64::try_from(page.events.len()).is_ok_and(|count| count >= size);
             if let (true, Some(last)) = (is_full, page.events.last()) {
                 page.next = last.position;
             }
             page.is_more = is_full || scanned >= scan_max;
         }
         // The newest row was the first that was read, and its position is where the stream goes on.
-        EventOrder::Last => page.events.reverse(),
+        EventOrder::Last => {
+            page.events.reverse();
+            page.is_more = !is_full && scanned >= scan_max;
+        }
     }
     Ok(page)
 }
