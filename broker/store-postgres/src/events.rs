@@ -62,21 +62,20 @@ impl EventStore for PostgresStore {
         for row in &due {
             let fields = Fields::of_summary(row, "event_heads");
             let colony = ColonyKey(fields.number("colony")?);
-            let (changes, refusals) = (fields.number("changes")?, fields.number("refusals")?);
-            deleted += until_settled!(forget_once(self, colony, [changes, refusals], bounds))?;
+            deleted += until_settled!(forget_once(self, colony, bounds))?;
         }
         Ok(deleted)
     }
 }
 
-async fn forget_once(
-    store: &PostgresStore,
-    colony: ColonyKey,
-    [changes, refusals]: [i64; 2],
-    bounds: &EventBounds,
-) -> Result<u64, Fault> {
+async fn forget_once(store: &PostgresStore, colony: ColonyKey, bounds: &EventBounds) -> Result<u64, Fault> {
     let mut session = store.session().await?;
     session.begin().await?;
+    let excess =
+        query(sql!("events/forget_excess.sql")).bind(colony.0).bind(bounds.changes_max).bind(bounds.refusals_max);
+    let excess = session.row(excess).await?;
+    let excess = |column| crate::number(excess.as_ref(), column).map(|count| count.unwrap_or(0));
+    let (changes, refusals) = (excess("changes")?, excess("refusals")?);
     let delete = query(sql!("events/forget_oldest.sql"))
         .bind(colony.0)
         .bind(changes.min(bounds.rows_max))

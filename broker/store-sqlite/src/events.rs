@@ -68,15 +68,21 @@ impl EventStore for SqliteStore {
             query(sql!("events/forget.sql")).bind(bounds.changes_max).bind(bounds.refusals_max).bind(bounds.before_ms);
         let mut deleted = 0;
         for row in &read(&self.readers, select).await? {
-            let fields = Fields::of_summary(row, "event_heads");
-            let (colony, changes) = (fields.number("colony")?, fields.number("changes")?);
+            let colony = Fields::of_summary(row, "event_heads").number("colony")?;
+            let mut write = Write::begin(&self.writer).await?;
+            let excess =
+                query(sql!("events/forget_excess.sql")).bind(colony).bind(bounds.changes_max).bind(bounds.refusals_max);
+            let excess = write.rows(excess).await?;
+            let excess = |column| {
+                let row = excess.first().map(|row| Fields::of_summary(row, "event_heads"));
+                row.map_or(Ok(0), |fields| fields.number(column))
+            };
             let delete = query(sql!("events/forget_oldest.sql"))
                 .bind(colony)
-                .bind(changes.min(bounds.rows_max))
-                .bind(fields.number("refusals")?.min(bounds.rows_max))
+                .bind(excess("changes")?.min(bounds.rows_max))
+                .bind(excess("refusals")?.min(bounds.rows_max))
                 .bind(bounds.before_ms)
                 .bind(bounds.rows_max);
-            let mut write = Write::begin(&self.writer).await?;
             let gone = write.rows(delete).await?;
             let mut refusals = 0;
             for row in &gone {

@@ -1,6 +1,6 @@
 -- Deletes the oldest events of a colony: so many changes and refusals, and those before a time among the first rows.
 -- $1 colony: bigint, $2 changes: bigint, $3 refusals: bigint, $4 before_ms: bigint, $5 rows to read for the time: bigint.
--- Race won: of two brokers that delete the same event one finds it, and the head counts it once.
+-- Race won: it runs under the lock of `forget_excess.sql`.
 WITH old AS (
     (SELECT position FROM apiary.events WHERE colony = $1 AND NOT is_refusal ORDER BY position LIMIT $2)
     UNION
