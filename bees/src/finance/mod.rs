@@ -73,6 +73,7 @@ mod record;
 mod resolver;
 pub mod rows;
 mod settings;
+pub mod shadow;
 mod sqlite;
 mod sqlstate;
 mod stripe;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use apiary_identity::Clock;
 use apiary_settings::{Kind, Setting, SettingError, Value, Values};
+use secrecy::SecretString;
 
 use super::error::RecordError;
 use super::postgres::PostgresRecord;
@@ -178,6 +179,11 @@ fn place(settings: &Values) -> String {
         (None, Ok("supabase")) => settings.text(&SUPABASE_URL).unwrap_or_default().to_owned(),
         (None, _) => "the Postgres of `finance.database_url`".to_owned(),
     }
+}
+
+/// Returns the URL of the Postgres that is set, whatever state of record is chosen.
+pub(super) fn database_url(settings: &Values) -> Option<SecretString> {
+    settings.secret(&DATABASE_URL)
 }
 
 fn postgres(settings: &Values) -> Result<PostgresRecord, SettingError> {

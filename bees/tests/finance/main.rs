@@ -18,5 +18,6 @@ mod reads;
 mod rest;
 mod restart;
 mod same_second;
+mod shadow;
 mod stand_in;
 mod versions;

@@ -1,0 +1,60 @@
+//! Errors of shadow mode.
+
+/// An error of shadow mode. Never holds a password or a row's contents.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ShadowError {
+    /// A mapping that cannot be used, or a setting that is missing.
+    #[error("{0}")]
+    Usage(String),
+    /// A state of the database in which the command would be wrong.
+    #[error("{0}")]
+    Refused(String),
+    /// Unreachable, or no answer in time.
+    #[error("the Postgres of `finance.database_url` is unavailable: {0}")]
+    Unavailable(String),
+    /// A lock that others do not give up.
+    #[error(
+        "{table} could not be locked in {tries} attempts of half a second; nothing was changed. These sessions use it: \
+         {holders}. End them, or try again when there is less to do"
+    )]
+    Locked {
+        /// The table.
+        table: String,
+        /// Number of attempts.
+        tries: u32,
+        /// Sessions with a lock on it.
+        holders: String,
+    },
+    /// A refusal of the database.
+    #[error("Postgres refuses ({code}): {message}")]
+    Database {
+        /// The SQLSTATE.
+        code: String,
+        /// The database's message.
+        message: String,
+    },
+}
+
+impl ShadowError {
+    /// Returns true if a lock was not free in time.
+    pub(super) fn is_lock_timeout(&self) -> bool {
+        matches!(self, Self::Database { code, .. } if code == "55P03" || code == "40P01")
+    }
+}
+
+impl From<sqlx::Error> for ShadowError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Database(error) => {
+                let code = error.code().unwrap_or_default().into_owned();
+                // A server that stops, or ends this session.
+                if code.starts_with("57P") || code.starts_with("08") {
+                    return Self::Unavailable(error.message().to_owned());
+                }
+                Self::Database { code, message: error.message().to_owned() }
+            }
+            sqlx::Error::PoolTimedOut => Self::Unavailable("no connection within 5 s".to_owned()),
+            error => Self::Unavailable(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! The plan of one table's cutover: gates of the catalog, and the statements.
+
+use sqlx::{Row as _, query};
+
+use super::blockers::{Blocker, blockers, gates};
+use super::catalog::{self, Relation};
+use super::cutover::Gate;
+use super::error::ShadowError;
+use super::mapping::TableMapping;
+use super::projection::Projection;
+use super::rule::{named, quoted};
+use super::transaction::Transaction;
+
+/// The first server whose views can have the rights of whoever reads.
+const INVOKER_SINCE: i32 = 150_000;
+/// Rights that a view has as a table does.
+const RIGHTS: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "DELETE"];
+
+/// Facts of the catalog on which a plan rests; compared again under the lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Facts {
+    pub(super) relation: Relation,
+    pub(super) projection: Projection,
+    pub(super) blockers: Vec<Blocker>,
+    is_kept_name_free: bool,
+}
+
+/// A plan.
+pub(super) struct Plan {
+    pub(super) gates: Vec<Gate>,
+    /// Statements, in order; the first that locks the old table is followed by a look at the facts.
+    pub(super) statements: Vec<String>,
+    pub(super) facts: Facts,
+}
+
+/// A right of a role.
+struct Grant {
+    /// Role as SQL.
+    role: String,
+    /// Role as text; empty for everybody.
+    name: String,
+    right: String,
+    column: Option<String>,
+    may_pass_on: bool,
+}
+
+impl Facts {
+    /// Reads the facts.
+    pub(super) async fn read(transaction: &mut Transaction, table: &TableMapping) -> Result<Self, ShadowError> {
+        let projection = Projection::read(transaction, table).await?;
+        let relation = catalog::relation(transaction, &table.schema, &table.name).await?;
+        let relation = relation.ok_or_else(|| ShadowError::Usage(format!("there is no table {}", table.old())))?;
+        let blockers = blockers(transaction, &table.schema, &table.name).await?;
+        let kept = catalog::relation(transaction, &table.schema, &table.kept()).await?;
+        Ok(Self { relation, projection, blockers, is_kept_name_free: kept.is_none() })
+    }
+
+    /// Returns true if the view has the rights of whoever reads, because policies choose rows of the old table.
+    fn is_invoker(&self) -> bool {
+        self.relation.has_policies
+    }
+
+    fn gates(&self, table: &TableMapping) -> Vec<Gate> {
+        let mut found = vec![self.columns(table)];
+        found.push(match (self.relation.is_plain_table, self.relation.is_owned) {
+            (false, _) => Gate::refused("table", "it is a view, or a part of other tables".to_owned()),
+            (_, false) => {
+                let words =
+                    format!("connect as its owner, {}: {} may not rename it", self.relation.owner, self.relation.user);
+                Gate::refused("table", words)
+            }
+            _ => Gate::passed("table", format!("stays as {}.{}", table.schema, table.kept())),
+        });
+        if !self.is_kept_name_free {
+            let words = format!("{}.{} exists: rename or drop it", table.schema, table.kept());
+            found.push(Gate::refused("table", words));
+        }
+        if self.is_invoker() && self.relation.server < INVOKER_SINCE {
+            let words = "row level security of the table needs a view of Postgres 15 or later";
+            found.push(Gate::refused("policies", words.to_owned()));
+        }
+        found.extend(gates(table, &self.blockers));
+        found
+    }
+
+    fn columns(&self, table: &TableMapping) -> Gate {
+        let projection = &self.projection;
+        if !projection.unlisted.is_empty() {
+            let words = "name them in `columns`; `keep = true` for those that the record does not have";
+            return Gate::refused(
+                "columns",
+                format!("not in the mapping: {}; {words}", projection.unlisted.join(", ")),
+            );
+        }
+        let needs_value = |name: &&String| {
+            let has_value = table.columns.get(*name).is_some_and(|rule| rule.missing.is_some());
+            projection.old.iter().any(|column| {
+                column.name == **name && column.not_null && !column.has_default && !column.is_generated && !has_value
+            })
+        };
+        let bare: Vec<&str> = projection.kept.iter().filter(needs_value).map(String::as_str).collect();
+        match bare.is_empty() {
+            true => Gate::passed(
+                "columns",
+                format!(
+                    "{} of the record, {} kept",
+                    projection.old.len() - projection.kept.len(),
+                    projection.kept.len()
+                ),
+            ),
+            false => {
+                let words = "must not be null and have no default, so that a rollback could not write rows that are new since: give `missing`";
+                Gate::refused("columns", format!("{} {words}", bare.join(", ")))
+            }
+        }
+    }
+}
+
+/// Makes the plan of a table, and tries its view as each role. The transaction must be rolled back.
+pub(super) async fn plan(transaction: &mut Transaction, table: &TableMapping) -> Result<Plan, ShadowError> {
+    let facts = Facts::read(transaction, table).await?;
+    let mut gates = facts.gates(table);
+    // No view can be made then.
+    if gates.iter().any(|gate| !gate.passed && ["columns", "table", "policies"].contains(&gate.name)) {
+        return Ok(Plan { gates, statements: Vec::new(), facts });
+    }
+    let definition = match facts.is_invoker() || !table.source.is_view() {
+        true => None,
+        false => Some(definition(transaction, table.source.relation).await?),
+    };
+    let grants = grants(transaction, &table.schema, &table.name).await?;
+    gates.push(rows_gate(transaction, table, &facts).await?);
+    let view = |name: &str, kept: &str| create_view(table, &facts, name, kept, definition.as_deref());
+    transaction.run(&view(&table.trial(), &table.name)).await?;
+    let made = self::grants(transaction, &table.schema, &table.trial()).await?;
+    gates.push(try_roles(transaction, table, &grants).await?);
+    let statements = statements(table, &facts, &view(&table.name, &table.kept()), &grants, &made);
+    Ok(Plan { gates, statements, facts })
+}
+
+/// Returns the query of a view of the record. A view inside another reads with the rights of whoever asks, if it says so.
+async fn definition(transaction: &mut Transaction, view: &str) -> Result<String, ShadowError> {
+    let row = transaction.row(query(include_str!("definition.sql")).bind(view)).await?;
+    let text: Option<String> = row.map(|row| row.try_get(0)).transpose()?.flatten();
+    text.ok_or_else(|| ShadowError::Usage(format!("public.{view} is missing: apply deploy/supabase/migrations")))
+}
+
+/// Examines whether everybody sees rows of the record who sees rows of the old table.
+async fn rows_gate(transaction: &mut Transaction, table: &TableMapping, facts: &Facts) -> Result<Gate, ShadowError> {
+    let base = table.source.base;
+    if !facts.is_invoker() {
+        let statement = query(include_str!("view_owner.sql")).bind(&facts.relation.owner).bind(base);
+        let row = transaction.row(statement).await?;
+        let sees_all = row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false);
+        return Ok(match sees_all {
+            true => Gate::passed("policies", "the table has none: whoever may read it sees all rows".to_owned()),
+            false => Gate::refused(
+                "policies",
+                format!(
+                    "the view would belong to {}, who does not see every row of public.{base}",
+                    facts.relation.owner
+                ),
+            ),
+        });
+    }
+    let statement = query(include_str!("hidden.sql")).bind(&table.schema).bind(&table.name).bind(base);
+    let rows = transaction.rows(statement).await?;
+    let roles = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
+    let blind: Vec<String> = roles.into_iter().filter(|role| !table.without.contains(role)).collect();
+    Ok(match blind.is_empty() {
+        true => Gate::passed(
+            "policies",
+            format!("those of public.{base} choose the rows that each sees, no longer those of the table"),
+        ),
+        false => Gate::refused(
+            "policies",
+            format!(
+                "by the table's policies these see rows, and by those of public.{base} none: {}; add a policy there, or \
+                 list them in `without`",
+                blind.join(", ")
+            ),
+        ),
+    })
+}
+
+async fn grants(transaction: &mut Transaction, schema: &str, name: &str) -> Result<Vec<Grant>, ShadowError> {
+    let rows = transaction.rows(query(include_str!("grants.sql")).bind(schema).bind(name)).await?;
+    let read = rows.iter().map(|row| {
+        Ok(Grant {
+            role: row.try_get(0)?,
+            name: row.try_get(1)?,
+            right: row.try_get(2)?,
+            column: row.try_get(3)?,
+            may_pass_on: row.try_get(4)?,
+        })
+    });
+    Ok(read.collect::<Result<_, sqlx::Error>>()?)
+}
+
+/// Reads nothing of the trial view as every role that may read the old table.
+async fn try_roles(transaction: &mut Transaction, table: &TableMapping, grants: &[Grant]) -> Result<Gate, ShadowError> {
+    let view = format!("{}.{}", named(&table.schema), named(&table.trial()));
+    let mut roles: Vec<(&str, &str)> = Vec::new();
+    for grant in grants.iter().filter(|grant| grant.right == "SELECT" && !grant.name.is_empty()) {
+        if !roles.iter().any(|(name, _)| *name == grant.name) && !table.without.contains(&grant.name) {
+            roles.push((&grant.name, &grant.role));
+        }
+    }
+    transaction.rows(query(include_str!("try_role.sql"))).await?;
+    let (mut refused, mut untried) = (Vec::new(), Vec::new());
+    for (name, role) in &roles {
+        transaction.run(&format!("grant select on {view} to {role}")).await?;
+        let row = transaction.row(query("select pg_temp.shadow_try($1, $2)").bind(*name).bind(&view)).await?;
+        match row.map(|row| row.try_get::<Option<String>, _>(0)).transpose()?.flatten() {
+            None => {}
+            Some(words) if words.contains("permission denied to set role") => untried.push(*name),
+            Some(words) => refused.push(format!("{name} ({words})")),
+        }
+    }
+    let tried: Vec<&str> = roles.iter().map(|(name, _)| *name).filter(|name| !untried.contains(name)).collect();
+    Ok(match (refused.is_empty(), untried.is_empty()) {
+        (false, _) => Gate::refused(
+            "readers",
+            format!(
+                "these may read the table and could not read the view: {}; grant them the columns of the record that the \
+                 mapping uses, or list them in `without`",
+                refused.join(", ")
+            ),
+        ),
+        (_, false) => Gate::refused(
+            "readers",
+            format!(
+                "{} may not act as {}, so that it is not known whether they could read the view: connect as a role that \
+                 may, or list them in `without`",
+                "the connection's role",
+                untried.join(", ")
+            ),
+        ),
+        _ if tried.is_empty() => Gate::passed("readers", "nobody but the owner".to_owned()),
+        _ => Gate::passed("readers", format!("tried as {}", tried.join(", "))),
+    })
+}
+
+fn create_view(table: &TableMapping, facts: &Facts, name: &str, kept: &str, definition: Option<&str>) -> String {
+    let options = if facts.is_invoker() { " with (security_invoker = true)" } else { "" };
+    let query = facts.projection.view(table, kept, definition);
+    format!("create view {}.{}{options} as\n{query}", named(&table.schema), named(name))
+}
+
+fn statements(table: &TableMapping, facts: &Facts, view: &str, grants: &[Grant], made: &[Grant]) -> Vec<String> {
+    let name = format!("{}.{}", named(&table.schema), named(&table.name));
+    let mut found = vec![
+        include_str!("refuse_write.sql").lines().skip(1).collect::<Vec<_>>().join("\n"),
+        lock(table),
+        format!("alter table {name} rename to {}", named(&table.kept())),
+        view.to_owned(),
+    ];
+    if facts.relation.owner != facts.relation.user {
+        found.push(format!("alter view {name} owner to {}", named(&facts.relation.owner)));
+    }
+    let mut strangers: Vec<&str> = made.iter().map(|grant| grant.role.as_str()).collect();
+    strangers.dedup();
+    if !strangers.is_empty() {
+        found.push(format!("revoke all on {name} from {}", strangers.join(", ")));
+    }
+    found.extend(regrants(table, &name, grants));
+    found.push(format!(
+        "create trigger apiary_shadow_refuse_write instead of insert or update or delete on {name}\n  for each row \
+         execute function apiary.shadow_refuse_write()"
+    ));
+    let comment = format!(
+        "The finance bee's record in the form of {}.{}, the table that had this name; `apiary shadow rollback` puts it back.",
+        table.schema,
+        table.kept()
+    );
+    found.push(format!("comment on view {name} is {}", quoted(&comment)));
+    found.push("notify pgrst, 'reload schema'".to_owned());
+    found
+}
+
+/// Returns the statement that locks the old table.
+pub(super) fn lock(table: &TableMapping) -> String {
+    format!("lock table only {}.{} in access exclusive mode", named(&table.schema), named(&table.name))
+}
+
+/// Returns the statements that give the view's readers, and those whose writes are refused in words, what they had.
+fn regrants(table: &TableMapping, view: &str, grants: &[Grant]) -> Vec<String> {
+    let mut found: Vec<(String, Vec<String>)> = Vec::new();
+    let copied = grants.iter().filter(|grant| RIGHTS.contains(&grant.right.as_str()));
+    for grant in copied.filter(|grant| !table.without.contains(&grant.name)) {
+        let option = if grant.may_pass_on { " with grant option" } else { "" };
+        let to = format!("{}{option}", grant.role);
+        let column = grant.column.as_ref().map_or_else(String::new, |column| format!(" ({})", named(column)));
+        let right = format!("{}{column}", grant.right.to_lowercase());
+        match found.iter_mut().find(|(other, _)| *other == to) {
+            Some((_, rights)) => rights.push(right),
+            None => found.push((to, vec![right])),
+        }
+    }
+    found.into_iter().map(|(to, rights)| format!("grant {} on {view} to {to}", rights.join(", "))).collect()
+}
