@@ -10,7 +10,7 @@ use tracing::Level;
 
 use crate::commands::{
     bee, broker, bulk, colony, completions, config, demo, doctor, event, executor, function, grant, guard, import,
-    install, key, lease, limit, man, pause, process, record, spool, tls, up, webhook,
+    install, key, lease, limit, man, pause, process, record, shadow, spool, tls, up, webhook,
 };
 use crate::context::Context;
 use crate::exit::{self, Fault, Quiet, ReaderGone};
@@ -113,6 +113,8 @@ enum Command {
     Guard(guard::Command),
     #[command(subcommand)]
     Record(record::Command),
+    #[command(subcommand)]
+    Shadow(shadow::Command),
     #[command(subcommand)]
     Spool(spool::Command),
     #[command(subcommand)]
@@ -282,6 +284,7 @@ impl Command {
             Self::Limit(command) => command.run(context).await,
             Self::Guard(command) => command.run(context).await,
             Self::Record(command) => command.run(context).await,
+            Self::Shadow(command) => Box::pin(command.run(context)).await,
             Self::Spool(command) => command.run(context).await,
             Self::Import(command) => command.run(context).await,
             Self::Install(command) => command.run(context),

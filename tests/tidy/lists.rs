@@ -8,10 +8,11 @@ const LISTS: [(&str, &str); 2] =
     [("bees/src/lib.rs", "bees/src/"), ("adapters/src/sources/mod.rs", "adapters/src/sources/")];
 
 /// Code of the program that is about one of them by its subject.
-const ABOUT_ONE: [(&str, &str); 5] = [
+const ABOUT_ONE: [(&str, &str); 6] = [
     ("cli/src/mistakes.rs", "knows the words that people type who mean `webhook send`"),
     ("cli/src/demo/", "tells a story of Stripe's events, and shows the rows of the finance bee"),
     ("cli/src/commands/record/", "shows the rows of the finance bee"),
+    ("cli/src/commands/shadow/", "compares an old handler's tables with the rows of the finance bee"),
     ("cli/src/commands/webhook/send.rs", "makes up Stripe's events"),
     ("cli/src/commands/up.rs", "offers first commands to a newcomer"),
 ];

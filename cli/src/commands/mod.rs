@@ -22,6 +22,7 @@ pub(crate) mod man;
 pub(crate) mod pause;
 pub(crate) mod process;
 pub(crate) mod record;
+pub(crate) mod shadow;
 pub(crate) mod spool;
 pub(crate) mod tls;
 pub(crate) mod up;

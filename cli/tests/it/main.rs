@@ -26,6 +26,7 @@ mod record;
 mod running_apart;
 mod scene;
 mod sdk_examples;
+mod shadow;
 mod shell_executor;
 mod spool;
 mod stripe;
