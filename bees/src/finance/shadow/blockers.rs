@@ -15,7 +15,7 @@ pub(super) struct Blocker {
 }
 
 /// Kinds, each with the gate's name, and the words before and after the names.
-const KINDS: [(&str, &str, &str, &str); 6] = [
+const KINDS: [(&str, &str, &str, &str); 7] = [
     (
         "foreign_key",
         "foreign keys",
@@ -40,6 +40,12 @@ const KINDS: [(&str, &str, &str, &str); 6] = [
         "triggers",
         "triggers of the table would no longer fire",
         "if nothing needs them, list them in `may_stop`",
+    ),
+    (
+        "delete_action",
+        "delete actions",
+        "a delete of the row that these foreign keys point at would no longer reach the rows that are shown",
+        "if nothing needs that, list them in `may_stop`",
     ),
     (
         "publication",
@@ -70,7 +76,7 @@ pub(super) fn gates(table: &TableMapping, found: &[Blocker]) -> Vec<Gate> {
     let mut gates: Vec<Gate> = KINDS
         .into_iter()
         .map(|(kind, gate, problem, advice)| {
-            let may_stop = ["trigger", "publication"].contains(&kind);
+            let may_stop = ["trigger", "delete_action", "publication"].contains(&kind);
             let (stopping, left): (Vec<String>, Vec<String>) =
                 names(found, &[kind]).into_iter().partition(|name| may_stop && table.may_stop.contains(name));
             match (left.is_empty(), stopping.is_empty()) {

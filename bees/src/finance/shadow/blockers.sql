@@ -25,6 +25,11 @@ where d.deptype = 'n'
   and d.classid not in (
     'pg_catalog.pg_rewrite'::regclass, 'pg_catalog.pg_constraint'::regclass, 'pg_catalog.pg_trigger'::regclass
   )
+  -- Its own defaults and generated columns go with it.
+  and not exists (
+    select from pg_catalog.pg_attrdef as a
+    where d.classid = 'pg_catalog.pg_attrdef'::regclass and a.oid = d.objid and a.adrelid = own.oid
+  )
   -- Policies of the table itself go with it.
   and not exists (
     select from pg_catalog.pg_policy as p
@@ -40,10 +45,12 @@ from pg_catalog.pg_trigger as t, own
 where t.tgrelid = own.oid and not t.tgisinternal and t.tgenabled <> 'D'
 union
 select 'publication', p.pubname::text
-from pg_catalog.pg_publication as p, own
-where p.puballtables or exists (
-  select from pg_catalog.pg_publication_rel as r where r.prpubid = p.oid and r.prrelid = own.oid
-)
+from pg_catalog.pg_publication_tables as p
+where p.schemaname = $1 and p.tablename = $2
+union
+select 'delete_action', con.conname::text
+from pg_catalog.pg_constraint as con, own
+where con.contype = 'f' and con.conrelid = own.oid and con.confrelid <> own.oid and con.confdeltype in ('c', 'n', 'd')
 union
 select 'reference', format('%I to %s', con.conname, con.confrelid::regclass)
 from pg_catalog.pg_constraint as con, own

@@ -97,7 +97,12 @@ impl TableReport {
             let columns = if finding == ShadowFinding::Different { differing } else { Vec::new() };
             let key: Option<String> = row.try_get(0)?;
             let times = (row.try_get(5)?, row.try_get(6)?);
-            let cause = cause(finding, key.as_deref(), times, row.try_get(7)?, view.lag);
+            let cause = match row.try_get(8)? {
+                true => Some(
+                    "the old row's `changed` is yet to come: it is no time of a change, or `as` is wrong".to_owned(),
+                ),
+                false => cause(finding, key.as_deref(), times, row.try_get(7)?, view.lag),
+            };
             self.rows.push(DifferentRow { key, finding, columns, cause });
         }
         Ok(())
@@ -191,14 +196,22 @@ fn statement(projection: &Projection, old: &str, record: &str, view: &View<'_>) 
         let since = super::rule::quoted(since);
         format!(" where coalesce(greatest(o.at, p.at) >= {since}::timestamptz, true)")
     });
+    let lag = interval(view.lag);
     format!(
         "select coalesce(o.shadow_key, p.shadow_key), o.there is not null, p.there is not null,
            array_remove(array[{differs}]::text[], null),
-           coalesce(greatest(o.at, p.at) > now() - {} * interval '1 second', false),
-           extract(epoch from o.at)::float8, extract(epoch from p.at)::float8, coalesce(p.uncertain, false)
-         from ({old}) as o full join ({record}) as p on o.shadow_key = p.shadow_key{since} order by 1",
-        view.lag.as_secs_f64()
+           -- A time that is still to come tells of no change: such a row would never be judged.
+           coalesce(o.at > now() - {lag} and o.at <= now() + {lag}, false)
+             or coalesce(p.at > now() - {lag} and p.at <= now() + {lag}, false),
+           extract(epoch from o.at)::float8, extract(epoch from p.at)::float8, coalesce(p.uncertain, false),
+           coalesce(o.at > now() + {lag}, false)
+         from ({old}) as o full join ({record}) as p on o.shadow_key = p.shadow_key{since} order by 1"
     )
+}
+
+/// Returns a time as SQL.
+pub(super) fn interval(time: Duration) -> String {
+    format!("{} * interval '1 second'", time.as_secs_f64())
 }
 
 /// Refuses keys that are not unique: rows could not be paired.
@@ -226,7 +239,7 @@ async fn refuse_ambiguous(
     Ok(())
 }
 
-/// Explains old rows whose objects the record has in another mode or account.
+/// Explains old rows whose objects the record has in another mode or account, or leaves out.
 async fn explain_other_mode(
     transaction: &mut Transaction,
     table: &TableMapping,
@@ -238,17 +251,21 @@ async fn explain_other_mode(
         return Ok(());
     }
     let sql = format!(
-        "select id, account, livemode from public.{} where id = any ($1) and (account, livemode) <> ({}, {})",
+        "select id, account, livemode from public.{} where id = any ($1) order by (account, livemode) = ({}, {})",
         named(table.source.base),
         super::rule::quoted(&table.account),
         table.livemode
     );
     for row in transaction.rows(query(AssertSqlSafe(sql)).bind(keys)).await? {
         let (id, account, livemode): (String, String, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        let is_left_out = account == table.account && livemode == table.livemode;
         let mode = if livemode { "live" } else { "test" };
         let account = if account.is_empty() { "your own account".to_owned() } else { account };
         for found in report.rows.iter_mut().filter(|found| found.key.as_deref() == Some(id.as_str())) {
-            found.cause = Some(format!("the record has it in {mode} mode, of {account}: see `livemode` and `account`"));
+            found.cause = Some(match is_left_out {
+                true => "the record has it, and `leave_out` leaves it out".to_owned(),
+                false => format!("the record has it in {mode} mode, of {account}: see `livemode` and `account`"),
+            });
         }
     }
     Ok(())

@@ -184,6 +184,14 @@ impl Shadow {
                 if let Some(gate) = gates.iter().flatten().find(|gate| !gate.passed) {
                     return Err(ShadowError::Refused(format!("meanwhile, {}; nothing was changed", gate.words)));
                 }
+                let took = compared_at.elapsed();
+                if took > self.mapping.lag && !self.mapping.lag.is_zero() {
+                    return Err(ShadowError::Refused(format!(
+                        "the comparison took {} s, longer than `lag`, so that rows could have changed unseen: raise `lag`; \
+                         nothing was changed",
+                        took.as_secs()
+                    )));
+                }
             }
             match self.try_apply(tables, plans).await {
                 Err(error) if error.is_lock_timeout() => sleep(LOCK_PAUSE).await,
@@ -198,8 +206,8 @@ impl Shadow {
         for (table, plan) in tables.iter().zip(plans) {
             // Another cutover may have come first. Then the name is a view's, and a lock would reach into the record.
             if State::read(&mut transaction, table).await?.cut_over_by(table)?.is_some() {
-                transaction.rollback().await;
-                return Ok(());
+                let words = "was cut over meanwhile: nothing was done; run the command again";
+                return Err(ShadowError::Refused(format!("{} {words}", table.old())));
             }
             for statement in &plan.statements {
                 transaction.run(statement).await?;

@@ -11,6 +11,12 @@ const UUID: &str = "'^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'";
 
 /// Returns the value of `from`, a column of the record at `place`, for the column `old`.
 pub(super) fn value(place: &str, from: &Column, rule: &Rule, old: &Column) -> Result<String, String> {
+    let value = translated(place, from, rule, old)?;
+    // A `case` loses the length, and statements that the app has prepared fail with another type.
+    Ok(if old.is_limited { format!("({value})::{}", old.type_name) } else { value })
+}
+
+fn translated(place: &str, from: &Column, rule: &Rule, old: &Column) -> Result<String, String> {
     if old.is_domain {
         return Err(format!("its type {} is a domain, which is not translated", old.type_name));
     }
@@ -67,6 +73,13 @@ fn converted(place: &str, from: &Column, old: &Column) -> Result<String, String>
         ("int8", "numeric") if !old.is_limited => format!("{place}::numeric"),
         ("int8", "float8") => format!("{place}::float8"),
         ("jsonb", "json") => format!("{place}::json"),
+        // A cast would cut the text.
+        (_, "varchar") if old.is_limited => {
+            format!("case when {place}::text::{name}::text = {place}::text then {place}::text::{name} end")
+        }
+        (_, "bpchar") if old.is_limited => {
+            format!("case when {place}::text::{name}::text = rtrim({place}::text, ' ') then {place}::text::{name} end")
+        }
         (_, "text" | "varchar" | "bpchar") => format!("{place}::text::{name}"),
         (source, target) if source == target => format!("{place}::{name}"),
         _ => {
@@ -84,6 +97,14 @@ pub(super) fn comparable(place: &str, old: &Column) -> String {
         "json" => format!("{place}::jsonb"),
         "text" | "varchar" => format!("{place} collate \"C\""),
         _ => place.to_owned(),
+    }
+}
+
+/// Returns a value with the collation of the old column: two columns with collations of their own cannot be compared.
+pub(super) fn collated(place: &str, old: &Column) -> String {
+    match &old.collation {
+        Some(collation) => format!("({place}) collate {collation}"),
+        None => place.to_owned(),
     }
 }
 

@@ -3,7 +3,7 @@
 use sqlx::{Row as _, query};
 
 use super::blockers::{Blocker, blockers, gates};
-use super::catalog::{self, Relation};
+use super::catalog::{self, Column, Relation};
 use super::cutover::Gate;
 use super::error::ShadowError;
 use super::mapping::TableMapping;
@@ -23,6 +23,7 @@ pub(super) struct Facts {
     pub(super) projection: Projection,
     pub(super) blockers: Vec<Blocker>,
     is_kept_name_free: bool,
+    grants: Vec<Grant>,
 }
 
 /// A plan.
@@ -34,6 +35,7 @@ pub(super) struct Plan {
 }
 
 /// A right of a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Grant {
     /// Role as SQL.
     role: String,
@@ -52,7 +54,8 @@ impl Facts {
         let relation = relation.ok_or_else(|| ShadowError::Usage(format!("there is no table {}", table.old())))?;
         let blockers = blockers(transaction, &table.schema, &table.name).await?;
         let kept = catalog::relation(transaction, &table.schema, &table.kept()).await?;
-        Ok(Self { relation, projection, blockers, is_kept_name_free: kept.is_none() })
+        let grants = grants(transaction, &table.schema, &table.name).await?;
+        Ok(Self { relation, projection, blockers, is_kept_name_free: kept.is_none(), grants })
     }
 
     /// Returns true if the view has the rights of whoever reads, because policies choose rows of the old table.
@@ -92,6 +95,15 @@ impl Facts {
                 format!("not in the mapping: {}; {words}", projection.unlisted.join(", ")),
             );
         }
+        let is_computed = |column: &&Column| {
+            let has_missing = table.columns.get(&column.name).is_some_and(|rule| rule.keep && rule.missing.is_some());
+            column.is_generated && column.name == table.key || has_missing && (column.is_generated || column.is_always)
+        };
+        if let Some(column) = projection.old.iter().find(is_computed) {
+            let words =
+                "is computed by Postgres, so that a rollback could not write it: take another key, and no `missing`";
+            return Gate::refused("columns", format!("{} {words}", column.name));
+        }
         let needs_value = |name: &&String| {
             let has_value = table.columns.get(*name).is_some_and(|rule| rule.missing.is_some());
             projection.old.iter().any(|column| {
@@ -128,13 +140,16 @@ pub(super) async fn plan(transaction: &mut Transaction, table: &TableMapping) ->
         true => None,
         false => Some(definition(transaction, table.source.relation).await?),
     };
-    let grants = grants(transaction, &table.schema, &table.name).await?;
     gates.push(rows_gate(transaction, table, &facts).await?);
     let view = |name: &str, kept: &str| create_view(table, &facts, name, kept, definition.as_deref());
     transaction.run(&view(&table.trial(), &table.name)).await?;
-    let made = self::grants(transaction, &table.schema, &table.trial()).await?;
-    gates.push(try_roles(transaction, table, &grants).await?);
-    let statements = statements(table, &facts, &view(&table.name, &table.kept()), &grants, &made);
+    // What only a read of a row shows, such as two collations that do not go together.
+    let made = format!("{}.{}", named(&table.schema), named(&table.trial()));
+    transaction.run(&format!("select count(t.v) from (select v::text from {made} as v limit 1) as t")).await?;
+    gates.push(types_gate(transaction, table, &facts).await?);
+    let made = grants(transaction, &table.schema, &table.trial()).await?;
+    gates.push(try_roles(transaction, table, &facts.grants).await?);
+    let statements = statements(table, &facts, &view(&table.name, &table.kept()), &made);
     Ok(Plan { gates, statements, facts })
 }
 
@@ -157,16 +172,30 @@ async fn rows_gate(transaction: &mut Transaction, table: &TableMapping, facts: &
             false => Gate::refused(
                 "policies",
                 format!(
-                    "the view would belong to {}, who does not see every row of public.{base}",
+                    "the view would belong to {}, who does not see every row of public.{base}: make both tables the same owner's",
                     facts.relation.owner
                 ),
             ),
         });
     }
-    let statement = query(include_str!("hidden.sql")).bind(&table.schema).bind(&table.name).bind(base);
-    let rows = transaction.rows(statement).await?;
-    let roles = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
-    let blind: Vec<String> = roles.into_iter().filter(|role| !table.without.contains(role)).collect();
+    if facts.grants.iter().any(|grant| grant.name.is_empty() && grant.right == "SELECT") {
+        let words =
+            "everybody (PUBLIC) may read the table, and cannot be tried: grant that to roles by name, and revoke it";
+        return Ok(Gate::refused("policies", words.to_owned()));
+    }
+    let mut blind: Vec<String> = Vec::new();
+    // A user may be known by the customer alone.
+    let customers = table.source.is_view().then_some("stripe_customers");
+    for one in std::iter::once(base).chain(customers) {
+        let statement = query(include_str!("hidden.sql")).bind(&table.schema).bind(&table.name).bind(one);
+        for row in transaction.rows(statement).await? {
+            let role: String = row.try_get(0)?;
+            if !table.without.contains(&role) && !blind.contains(&role) {
+                blind.push(role);
+            }
+        }
+    }
+    let also = if customers.is_some() { " or public.stripe_customers" } else { "" };
     Ok(match blind.is_empty() {
         true => Gate::passed(
             "policies",
@@ -175,10 +204,28 @@ async fn rows_gate(transaction: &mut Transaction, table: &TableMapping, facts: &
         false => Gate::refused(
             "policies",
             format!(
-                "by the table's policies these see rows, and by those of public.{base} none: {}; add a policy there, or \
+                "by the table's policies these see rows, and by those of public.{base}{also} none: {}; add a policy there, or \
                  list them in `without`",
                 blind.join(", ")
             ),
+        ),
+    })
+}
+
+/// Compares the columns of the trial view with those of the table: prepared statements fail if their results get other types.
+async fn types_gate(transaction: &mut Transaction, table: &TableMapping, facts: &Facts) -> Result<Gate, ShadowError> {
+    let made = catalog::columns(transaction, &table.schema, &table.trial()).await?;
+    let is_same = |old: &&Column| {
+        made.iter()
+            .any(|new| (&new.name, &new.type_name, &new.collation) == (&old.name, &old.type_name, &old.collation))
+    };
+    let other: Vec<&str> =
+        facts.projection.old.iter().filter(|old| !is_same(old)).map(|old| old.name.as_str()).collect();
+    Ok(match other.is_empty() {
+        true => Gate::passed("types", "those of the table".to_owned()),
+        false => Gate::refused(
+            "types",
+            format!("the view would have other types or collations in {}: map these otherwise", other.join(", ")),
         ),
     })
 }
@@ -247,7 +294,7 @@ fn create_view(table: &TableMapping, facts: &Facts, name: &str, kept: &str, defi
     format!("create view {}.{}{options} as\n{query}", named(&table.schema), named(name))
 }
 
-fn statements(table: &TableMapping, facts: &Facts, view: &str, grants: &[Grant], made: &[Grant]) -> Vec<String> {
+fn statements(table: &TableMapping, facts: &Facts, view: &str, made: &[Grant]) -> Vec<String> {
     let name = format!("{}.{}", named(&table.schema), named(&table.name));
     let mut found = vec![
         include_str!("refuse_write.sql").lines().skip(1).collect::<Vec<_>>().join("\n"),
@@ -263,7 +310,7 @@ fn statements(table: &TableMapping, facts: &Facts, view: &str, grants: &[Grant],
     if !strangers.is_empty() {
         found.push(format!("revoke all on {name} from {}", strangers.join(", ")));
     }
-    found.extend(regrants(table, &name, grants));
+    found.extend(regrants(table, &name, &facts.grants));
     found.push(format!(
         "create trigger apiary_shadow_refuse_write instead of insert or update or delete on {name}\n  for each row \
          execute function apiary.shadow_refuse_write()"

@@ -16,7 +16,7 @@ pub(super) struct Projection {
     pub(super) old: Vec<Column>,
     /// Values by old column: those of the record, and constants.
     values: BTreeMap<String, String>,
-    /// Columns that are compared: those with a value of the record, without the key and the time of the change.
+    /// Columns that are compared: those with a value of the record or a constant, without the key and the time of the change.
     pub(super) compared: Vec<String>,
     /// Columns that the record does not have.
     pub(super) kept: Vec<String>,
@@ -126,7 +126,8 @@ impl Projection {
             None => self.unlisted.push(name),
             Some(Rule { keep: true, .. }) => self.kept.push(name),
             Some(Rule { constant: Some(literal), .. }) => {
-                self.values.insert(name, literal.sql(&column.type_name));
+                self.values.insert(name.clone(), literal.sql(&column.type_name));
+                self.compared.push(name);
             }
             Some(rule) => {
                 let from = rule.from.as_deref().unwrap_or_default();
@@ -166,15 +167,14 @@ impl Projection {
                 None => kept_value(table, column),
             };
             // Of the same collation, or statements that the app has prepared fail: a collation is part of their results.
-            match &column.collation {
-                Some(collation) => format!("\n  ({value}) collate {collation} as {name}"),
-                None => format!("\n  {value} as {name}"),
-            }
+            format!("\n  {} as {name}", expression::collated(&value, column))
         });
         let columns = columns.collect::<Vec<_>>().join(",");
         let relation = definition.map_or_else(|| self.relation.clone(), |query| format!("({query})"));
         let join = if self.uses_base { self.join.as_str() } else { "" };
-        let kept = match (self.kept.is_empty(), self.values.get(&table.key)) {
+        let key = self.old.iter().find(|column| column.name == table.key);
+        let key = key.and_then(|column| Some(expression::collated(self.values.get(&table.key)?, column)));
+        let kept = match (self.kept.is_empty(), key) {
             (false, Some(key)) => {
                 let kept = format!("{}.{}", named(&table.schema), named(kept_table));
                 format!("\nleft join {kept} as k on k.{} = {key}", named(&table.key))

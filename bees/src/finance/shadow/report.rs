@@ -76,7 +76,8 @@ impl Shadow {
         for table in &self.mapping.tables {
             if let Some(at) = State::read(&mut transaction, table).await?.cut_over_at {
                 return Err(ShadowError::Refused(format!(
-                    "{} was cut over at {at}: nothing is left to compare; `apiary shadow rollback` undoes it",
+                    "{} was cut over at {at}: nothing is left to compare; `apiary shadow rollback` undoes it, and a \
+                     mapping without it compares the others",
                     table.old()
                 )));
             }

@@ -9,7 +9,8 @@ use super::super::limits::{CONNECT_TIMEOUT, SHADOW_ANSWER_TIMEOUT};
 use super::error::ShadowError;
 
 /// Settings of every transaction: names mean what they say, and rows that a policy hides are an error, not an absence.
-const SETTINGS: &str = "set local search_path = ''; set local row_security = off; set local statement_timeout = 0";
+const SETTINGS: &str = "set local search_path = ''; set local row_security = off; set local statement_timeout = 0; \
+     set local standard_conforming_strings = on";
 
 /// Creates the pool. Connects at the first use.
 pub(super) fn pool(url: &SecretString) -> Result<PostgresPool, ShadowError> {

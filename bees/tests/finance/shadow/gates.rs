@@ -129,3 +129,61 @@ async fn without_policies_whoever_could_read_the_table_reads_all_of_the_view_and
     assert_eq!(error.as_database_error().unwrap().code().unwrap(), "42501", "only the columns that were granted");
     shop.database.drop().await;
 }
+
+#[tokio::test]
+async fn a_generated_column_of_the_table_itself_is_no_obstacle() {
+    let shop = Shop::new().await;
+    shop.database
+        .run("alter table public.subscriptions add column shout text generated always as (upper(id)) stored")
+        .await;
+    shop.cut_over(&MAP.replace("note = {", "shout = { keep = true }\n    note = {")).await;
+    shop.database.drop().await;
+}
+
+#[tokio::test]
+async fn a_translated_column_keeps_its_length() {
+    let shop = Shop::new().await;
+    let length = "select format_type(atttypid, atttypmod) from pg_attribute
+        where attrelid = 'public.subscriptions'::regclass and attname = 'plan'";
+    shop.cut_over(&MAP.replace(", missing = \"free\"", "")).await;
+    assert_eq!(shop.texts(length).await, ["character varying(20)"]);
+    shop.database.drop().await;
+}
+
+#[tokio::test]
+async fn a_column_that_a_rollback_cannot_write_and_a_publication_of_the_schema_are_named() {
+    let shop = Shop::new().await;
+    let map = MAP.replace("serial = { keep = true }", "serial = { keep = true, missing = 1 }");
+    let words = refusals(&shop.shadow(&map)).await.unwrap();
+    assert!(words.contains("columns: serial is computed by Postgres"), "{words}");
+    shop.database.run("create publication everything for tables in schema public").await;
+    let words = refusals(&shop.shadow(MAP)).await.unwrap();
+    assert!(words.contains("changes: everything;"), "{words}");
+    shop.database.drop().await;
+}
+
+#[tokio::test]
+async fn a_delete_that_would_no_longer_reach_the_rows_is_named() {
+    let shop = Shop::new().await;
+    shop.database
+        .run(
+            "create table public.users (id uuid primary key);
+             insert into public.users select user_id from public.subscriptions;
+             alter table public.subscriptions add constraint of_user foreign key (user_id) references public.users (id)
+               on delete cascade",
+        )
+        .await;
+    let words = refusals(&shop.shadow(MAP)).await.unwrap();
+    assert!(words.contains("delete actions: ") && words.contains("shown: of_user;"), "{words}");
+    shop.cut_over(&MAP.replace("changed =", "may_stop = [\"of_user\"]\nchanged =")).await;
+    shop.database.drop().await;
+}
+
+#[tokio::test]
+async fn with_policies_a_right_of_everybody_is_refused() {
+    let shop = supabase().await;
+    shop.database.run("grant select on public.subscriptions to public").await;
+    let words = refusals(&shop.shadow(MAP)).await.unwrap();
+    assert!(words.contains("policies: everybody (PUBLIC) may read the table"), "{words}");
+    shop.database.drop().await;
+}

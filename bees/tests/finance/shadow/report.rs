@@ -125,3 +125,44 @@ async fn a_value_that_does_not_fit_the_old_type_is_a_difference_and_no_error() {
     assert_eq!(report.tables[0].rows[0].columns, ["user_id", "state", "active"], "{report:#?}");
     shop.database.drop().await;
 }
+
+#[tokio::test]
+async fn a_constant_is_compared() {
+    let shop = Shop::new().await;
+    shop.database.run("update public.subscriptions set note = 'same'").await;
+    let map = MAP.replace("note = { keep = true }", "note = { constant = \"same\" }");
+    let report = shop.shadow(&map).report(None, 20).await.unwrap();
+    assert_eq!(counts(&report), [2, 0, 0, 0, 0], "{report:#?}");
+    shop.database.run("update public.subscriptions set note = 'hers' where id = 'sub_una'").await;
+    let report = shop.shadow(&map).report(None, 20).await.unwrap();
+    assert_eq!(counts(&report), [1, 1, 0, 0, 0], "{report:#?}");
+    assert_eq!(report.tables[0].rows[0].columns, ["note"]);
+    shop.database.drop().await;
+}
+
+#[tokio::test]
+async fn a_row_whose_change_is_yet_to_come_is_judged() {
+    let shop = Shop::new().await;
+    let ago = "update public.stripe_subscriptions set updated_at = now() - interval '3 hours';
+        update public.subscriptions set seats = 7, updated_at = now() + interval '30 days' where id = 'sub_una'";
+    shop.database.run(ago).await;
+    let report = shop.shadow(&MAP.replace("lag = \"0s\"", "lag = \"1h\"")).report(None, 20).await.unwrap();
+    assert_eq!(counts(&report), [1, 1, 0, 0, 0], "{report:#?}");
+    assert!(report.tables[0].rows[0].cause.as_ref().unwrap().contains("yet to come"), "{report:#?}");
+    shop.database.drop().await;
+}
+
+#[tokio::test]
+async fn a_text_that_is_too_long_is_a_difference_and_not_cut() {
+    let shop = Shop::new().await;
+    shop.database
+        .run("alter table public.subscriptions alter plan drop not null, alter plan type varchar(5), alter note type char(5);
+              update public.subscriptions set plan = 'price', note = 'activ'")
+        .await;
+    let map = MAP.replace("{ from = \"plan\", values = { price_basic = \"basic\" }, missing = \"free\" }", "\"plan\"");
+    let map = map.replace("note = { keep = true }", "note = \"status\"");
+    let report = shop.shadow(&map).report(None, 20).await.unwrap();
+    assert_eq!(report.tables[0].different, 2, "{report:#?}");
+    assert_eq!(report.tables[0].rows[0].columns, ["plan", "note"]);
+    shop.database.drop().await;
+}

@@ -91,3 +91,81 @@ async fn a_rollback_is_refused_by_another_mapping_and_while_a_view_reads_the_vie
     assert_eq!(shop.kind().await, "v");
     shop.database.drop().await;
 }
+
+#[tokio::test]
+async fn a_deferred_constraint_is_checked_row_by_row_and_goes_with_triggers() {
+    let shop = Shop::new().await;
+    shop.database
+        .run(&format!(
+            "create table public.users (id uuid primary key);
+             insert into public.users values ('{UNA}'), ('{DUO}');
+             alter table public.subscriptions add foreign key (user_id) references public.users (id)
+               deferrable initially deferred;
+             create function public.touch() returns trigger language plpgsql as 'begin return new; end';
+             create trigger touch before update on public.subscriptions for each row execute function public.touch()"
+        ))
+        .await;
+    let map = MAP.replace("changed =", "may_stop = [\"touch\"]\nchanged =");
+    shop.cut_over(&map).await;
+    shop.event("sub_una", UNA, "past_due", T0 + 60).await;
+    shop.event("sub_stranger", "00000000-0000-0000-0000-000000000003", "active", T0 + 60).await;
+    let rollback = shop.shadow(&map).rollback(true).await.unwrap();
+    let table = &rollback.tables[0];
+    assert_eq!((table.updated, table.inserted, table.failed), (1, 0, 1), "{rollback:#?}");
+    assert!(table.failures[0].1.contains("subscriptions_user_id_fkey"), "{rollback:#?}");
+    shop.database.drop().await;
+}
+
+#[tokio::test]
+async fn an_old_row_that_is_newer_is_left_and_named() {
+    let shop = Shop::new().await;
+    shop.cut_over(MAP).await;
+    shop.database
+        .run("update public.subscriptions_before_apiary set seats = 9, updated_at = now() where id = 'sub_una'")
+        .await;
+    let rollback = shop.shadow(MAP).rollback(true).await.unwrap();
+    let table = &rollback.tables[0];
+    assert_eq!((table.updated, table.newer, table.failed), (0, 1, 0), "{rollback:#?}");
+    assert_eq!(table.failures[0].0, "sub_una");
+    assert_eq!(shop.rows().await, ["sub_duo basic ended f 1", "sub_una basic active t 9 hers"]);
+    shop.database.drop().await;
+}
+
+#[tokio::test]
+async fn an_old_row_that_the_mapping_leaves_out_since_is_named() {
+    let shop = Shop::new().await;
+    let map = MAP.replace("changed =", "leave_out = { status = [\"incomplete_expired\"] }\nchanged =");
+    shop.cut_over(&map).await;
+    shop.event("sub_una", UNA, "incomplete_expired", T0 + 60).await;
+    let rollback = shop.shadow(&map).rollback(true).await.unwrap();
+    let table = &rollback.tables[0];
+    assert_eq!((table.only_old, table.failures[0].0.as_str()), (1, "sub_una"), "{rollback:#?}");
+    assert!(table.failures[0].1.contains("leave_out"), "{rollback:#?}");
+    let report = shop.shadow(&map).report(None, 20).await.unwrap();
+    assert!(report.tables[0].rows[0].cause.as_ref().unwrap().contains("`leave_out`"), "{report:#?}");
+    shop.database.drop().await;
+}
+
+#[tokio::test]
+async fn rows_that_are_in_each_others_way_come_back_in_any_order() {
+    let shop = Shop::new().await;
+    shop.database.run("create unique index one_active on public.subscriptions (user_id) where active").await;
+    shop.cut_over(MAP).await;
+    shop.event("sub_aaa", UNA, "active", T0 + 60).await;
+    shop.event("sub_zzz", DUO, "active", T0 + 60).await;
+    shop.event("sub_una", UNA, "canceled", T0 + 60).await;
+    let rollback = shop.shadow(MAP).rollback(true).await.unwrap();
+    let table = &rollback.tables[0];
+    assert_eq!((table.updated, table.inserted, table.failed), (1, 2, 0), "{rollback:#?}");
+    shop.database.drop().await;
+}
+
+#[tokio::test]
+async fn a_key_with_a_collation_of_its_own_is_joined() {
+    let shop = Shop::new().await;
+    shop.database.run("alter table public.subscriptions alter id type text collate \"POSIX\"").await;
+    let before = shop.rows().await;
+    shop.cut_over(MAP).await;
+    assert_eq!(shop.rows().await, before);
+    shop.database.drop().await;
+}

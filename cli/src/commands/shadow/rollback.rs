@@ -15,7 +15,7 @@ Examples:
 
 Without --yes nothing is changed: the statements are shown. Turn the old handler on before: until the \
 rollback its writes are refused, and Stripe sends those events again. Exits with 1 if a row could not \
-be written.";
+be written, is newer than the record's, or is in the old table alone.";
 
 /// Put the old tables back under their names, with the rows that the bee has written since the cutover
 #[derive(Args)]
@@ -37,10 +37,10 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     if !rollback.done {
         note("nothing was changed; --yes runs these statements");
     }
-    match rollback.tables.iter().map(|one| one.failed).sum::<u64>() {
+    match rollback.tables.iter().map(|one| one.failed + one.newer + one.only_old).sum::<u64>() {
         0 => Ok(()),
-        failed => {
-            let fault = Fault::failure(format!("the old tables are back, but {failed} rows could not be written"));
+        left => {
+            let fault = Fault::failure(format!("the old tables are back, but {left} rows are not the record's"));
             Err(fault.hint("repair them by hand, or by the old handler; `apiary shadow report` lists them").into())
         }
     }
@@ -63,6 +63,9 @@ fn result(one: &RolledBack) -> String {
     let mut text = format!("{old} is back: {updated} rows updated, {inserted} added, {failed} not written");
     if *inserted > 0 && !one.unfilled.is_empty() {
         text.push_str(&format!("\nthe record has no {}: added rows have their defaults", one.unfilled.join(", ")));
+    }
+    if one.newer + one.only_old > 0 {
+        text.push_str(&format!("\n{} left because they are newer, {} only in the old table", one.newer, one.only_old));
     }
     if !one.failures.is_empty() {
         let rows = one.failures.iter().map(|(key, words)| vec![plain(key), plain(words)]);
