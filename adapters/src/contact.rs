@@ -1,5 +1,6 @@
 //! State of the connection to the broker, and its notices.
 
+use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 
 use apiary_daemon::Notices;
@@ -7,6 +8,7 @@ use apiary_executor_sdk::SubmitResult;
 
 use crate::SinkError;
 use crate::outbox::{OUTBOX_ROWS_REFUSED, OUTBOX_UNAVAILABLE, OUTBOX_UNUSABLE};
+use crate::server::{SIGNATURES_REFUSED, remedy_of_signatures};
 
 /// Kind of notice while the broker temporarily accepts nothing. Its subject is the exact reason; empty if the broker
 /// does not answer.
@@ -119,8 +121,9 @@ impl Contact {
 }
 
 /// Returns the advice for a notice of this kind. Suitable for a public page: it names no event, file or host.
-pub(crate) fn remedy(kind: &str, subject: &str) -> &'static str {
-    match kind {
+pub(crate) fn remedy(kind: &str, subject: &str) -> Cow<'static, str> {
+    Cow::Borrowed(match kind {
+        SIGNATURES_REFUSED => return remedy_of_signatures(subject).into(),
         BROKER_AWAY => remedy_of_wait(subject),
         BROKER_REFUSES => remedy_of_refusal(subject),
         EVENTS_SET_ASIDE => {
@@ -140,7 +143,7 @@ pub(crate) fn remedy(kind: &str, subject: &str) -> &'static str {
         "PROXY_NOT_TRUSTED" => "list the proxy in `webhook.trusted_proxies`",
         "TASK_RESTARTED" | "TASK_FAILED" => "see the log, and report it as a fault of the program",
         _ => "see the log",
-    }
+    })
 }
 
 /// Returns the advice for a broker that temporarily accepts nothing, by reason; an empty reason means no answer.

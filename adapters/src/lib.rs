@@ -66,6 +66,7 @@ pub use limits::WebhookLimits;
 pub use outbox::{OutboxConfig, OutboxReport};
 pub use refusal::{EventFault, Refusal};
 pub use routes::{Destination, Route, RouteLine, RouteTable, Targets};
+pub use server::SIGNATURES_REFUSED;
 pub use sink::{Sink, SinkError};
 pub use source::{Endpoint, Receiver, Source, webhook_path};
 pub use spool::{SetAside, SetAsideFilter, SpoolFile, SpoolTotals};

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::routes::App;
 use crate::contact::{BROKER_AWAY, BROKER_REFUSES, remedy};
 use crate::limits::HEALTH_TYPES_MAX;
+use crate::server::SIGNATURES_REFUSED;
 use crate::{BrokerState, TrafficReport, TypeTraffic};
 
 /// Returns the adapter's health. Answers 200 also while degraded, because a restart would not help.
@@ -69,13 +70,13 @@ fn without_route(report: &TrafficReport) -> Vec<Value> {
     shown.map(row).collect()
 }
 
-/// Converts a notice. Omits its text, and every subject but the broker's reason: these may name events, files and
-/// hosts, and the log has them.
+/// Converts a notice. Omits its text, and every subject but the broker's reason and a source's name: these may name
+/// events, files and hosts, and the log has them.
 fn of_notice(notice: &Notice) -> Value {
     let Notice { kind, subject, count, since_ms, last_ms, .. } = notice;
     let cause = match *kind {
         BROKER_AWAY if subject.is_empty() => Some("UNREACHABLE"),
-        BROKER_AWAY | BROKER_REFUSES => Some(subject.as_str()),
+        BROKER_AWAY | BROKER_REFUSES | SIGNATURES_REFUSED => Some(subject.as_str()),
         _ => None,
     };
     let remedy = remedy(kind, subject);

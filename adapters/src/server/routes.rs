@@ -12,7 +12,6 @@ use axum::http::Uri;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use futures::FutureExt as _;
-use http::request::Parts;
 use jiff::Timestamp;
 use tracing::Instrument as _;
 
@@ -20,6 +19,7 @@ use super::answer::{Taken, TakenEvent, status};
 use super::body::{WebhookBodies, connection};
 use super::health::{healthz, readyz};
 use super::refusal_log::RefusalLog;
+use super::signatures::SignatureWatch;
 use crate::intake::Intake;
 use crate::outbox::OutboxState;
 use crate::refusal::Refusal;
@@ -43,10 +43,11 @@ pub(crate) fn router(app: Arc<App>, receivers: Vec<Receiver>) -> Router {
     for receiver in receivers {
         let path = receiver.endpoint.path();
         paths.push(path.clone());
-        let receiver = Arc::new(receiver);
+        let watch = SignatureWatch::new(receiver.endpoint.name(), app.tasks.notices().clone());
+        let receiver = Arc::new((receiver, watch));
         let receive = move |State(app): State<Arc<App>>, request: Request| async move {
             // A panic here is answered, too, so that the sender repeats the event.
-            match AssertUnwindSafe(take(&app, &receiver, request)).catch_unwind().await {
+            match AssertUnwindSafe(take(&app, &receiver.0, &receiver.1, request)).catch_unwind().await {
                 Ok(Ok(taken)) => taken.into_response(),
                 Ok(Err(refusal)) => refuse(&app, refusal),
                 Err(_) => refuse(&app, Refusal::NotKept),
@@ -67,20 +68,28 @@ pub(crate) fn router(app: Arc<App>, receivers: Vec<Receiver>) -> Router {
 }
 
 /// Reads a request, verifies it and keeps its events.
-async fn take(app: &App, receiver: &Receiver, request: Request) -> Result<Taken, Refusal> {
+async fn take(app: &App, receiver: &Receiver, watch: &SignatureWatch, request: Request) -> Result<Taken, Refusal> {
     let (parts, body) = request.into_parts();
     let HeldBody { blocks, hold: _hold } = app.bodies.read(&parts, body).await?;
-    keep_all(app, receiver, &parts, &blocks.join()).instrument(call_span()).await
-}
-
-/// Verifies a request and keeps its events. If one cannot be kept, the request fails, and its sender repeats it: those
-/// before it are found by their ids then.
-async fn keep_all(app: &App, receiver: &Receiver, parts: &Parts, body: &[u8]) -> Result<Taken, Refusal> {
-    let now = app.intake.clock.now();
-    let events = receiver.endpoint.verify(&parts.headers, body, now)?;
-    if let Some(connection) = connection(parts) {
+    let (now, body) = (app.intake.clock.now(), blocks.join());
+    let verified = receiver.endpoint.verify(&parts.headers, &body, now);
+    watch.note(&verified);
+    let events = verified?;
+    if let Some(connection) = connection(&parts) {
         connection.vouch();
     }
+    keep_all(app, receiver, events, &body, now).instrument(call_span()).await
+}
+
+/// Keeps the events of a request. If one cannot be kept, the request fails, and its sender repeats it: those before it
+/// are found by their ids then.
+async fn keep_all(
+    app: &App,
+    receiver: &Receiver,
+    events: Vec<Event>,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<Taken, Refusal> {
     let is_list = events.len() != 1 || body.trim_ascii_start().starts_with(b"[");
     let mut taken = Vec::with_capacity(events.len());
     for event in events {

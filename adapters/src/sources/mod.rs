@@ -12,6 +12,12 @@ use crate::Source;
 pub static ALL: &[&dyn Source] =
     &[&stripe::Stripe, &github::GitHub, &standard::Standard, &hmac::Hmac, &eventlog::EventLog];
 
+/// Returns the source of this name, or the one of several senders for the name of a sender.
+pub(crate) fn of(name: &str) -> Option<&'static dyn Source> {
+    let named = ALL.iter().find(|source| source.name() == name);
+    named.or_else(|| ALL.iter().find(|source| source.has_names())).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

@@ -189,6 +189,26 @@ async fn health_tells_what_an_operator_should_know_and_names_nobody() {
     assert_eq!(get(webhook.address(), "/healthz").await.body["status"], "ok");
 }
 
+#[tokio::test]
+async fn a_wrong_secret_is_a_notice_that_ends_with_the_next_genuine_event() {
+    let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::new());
+    let webhook = start(config(folder.path()), &broker).await;
+    let body = event("evt_1");
+    for notices in [0, 0, 1, 1] {
+        let foreign = signature("whsec_of_somebody_else", &body);
+        let headers = [("stripe-signature", foreign.as_str())];
+        let answer = request(webhook.address(), "POST", "/webhooks/stripe", &headers, &body).await.unwrap();
+        assert_eq!(answer.reason(), "SIGNATURE_INVALID", "{answer:?}");
+        let health = get(webhook.address(), "/healthz").await;
+        assert_eq!(health.body["notices"].as_array().unwrap().len(), notices, "{health:?}");
+    }
+    let notice = &get(webhook.address(), "/healthz").await.body["notices"][0];
+    assert_eq!((&notice["kind"], &notice["cause"]), (&json!("SIGNATURES_REFUSED"), &json!("stripe")), "{notice}");
+    assert!(notice["remedy"].as_str().unwrap().contains("`webhook.stripe_secrets`"), "{notice}");
+    assert_eq!(post(webhook.address(), &body).await.unwrap().status, 200);
+    assert_eq!(get(webhook.address(), "/healthz").await.body["notices"], json!([]));
+}
+
 /// Does all at the same time.
 async fn futures_all<T>(posts: impl Iterator<Item = impl Future<Output = std::io::Result<T>>>) -> Vec<T> {
     futures::future::try_join_all(posts).await.unwrap_or_else(|error| panic!("{error}"))

@@ -54,7 +54,7 @@ impl Source for Stripe {
     }
 
     fn advice(&self) -> &'static str {
-        "set STRIPE_WEBHOOK_SECRET to the endpoint's signing secret, whsec_…"
+        "set STRIPE_WEBHOOK_SECRET to the endpoint's signing secret, whsec_…, as Stripe's dashboard shows it"
     }
 
     fn trial_secret_prefix(&self) -> Option<&'static str> {
