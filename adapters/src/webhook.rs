@@ -61,6 +61,9 @@ impl Webhook {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StartError> {
         config.check()?;
+        for shadowing in config.receivers.iter().flat_map(|receiver| receiver.routes.shadowing()) {
+            tracing::warn!("{shadowing}");
+        }
         let WebhookConfig { listen: address, receivers, outbox, spool_path, limits, trusted_proxies, .. } = config;
         let (listener, address) = listen(address)?;
         let notices = tasks.notices().clone();

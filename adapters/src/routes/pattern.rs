@@ -49,6 +49,11 @@ impl Pattern {
             (Self::Prefix(_) | Self::Exact(_), _) => false,
         }
     }
+
+    /// Returns the pattern of the types that match both; `None` if there are none.
+    pub(super) fn shared<'p>(&'p self, other: &'p Self) -> Option<&'p Self> {
+        if self.covers(other) { Some(other) } else { other.covers(self).then_some(self) }
+    }
 }
 
 impl fmt::Display for Pattern {

@@ -195,6 +195,44 @@ impl RouteTable {
         self.rules.iter().filter_map(|(rule, _)| rule.target.route())
     }
 
+    /// Describes each line of the setting that takes types away from a target of the source's own, such as the finance
+    /// bee, and gives them to another. `ignore` does so on purpose.
+    pub fn shadowing(&self) -> Vec<String> {
+        let lines = self.rules.iter().enumerate().filter_map(|(index, (rule, origin))| match (&rule.target, origin) {
+            (Target::To(route), Origin::Setting(number)) => Some((index, &rule.pattern, route, *number)),
+            _ => None,
+        });
+        let warning = |(index, pattern, route, number)| {
+            let (types, bee) = self.lost(index, pattern, route)?;
+            let setting = self.setting;
+            Some(format!(
+                "the {bee} bee does not get {types}, because entry {number} of `{setting}` gives it to {route} alone: write \
+                 `{pattern} = also {route}`, and both get it"
+            ))
+        };
+        lines.filter_map(warning).collect()
+    }
+
+    /// Returns the types that the line at `index` takes away from the source's own targets, and the executor type of the
+    /// first of these.
+    fn lost(&self, index: usize, pattern: &Pattern, route: &Route) -> Option<(String, &str)> {
+        let own = self.rules.iter().filter_map(|(rule, origin)| match (&rule.target, origin) {
+            (Target::To(lost), Origin::Source) => Some((pattern.shared(&rule.pattern)?, lost)),
+            _ => None,
+        });
+        // A copy for the same target from a line above makes up for it.
+        let has_copy = |types: &Pattern, lost: &Route| {
+            self.rules[..index].iter().any(|(rule, _)| {
+                matches!(&rule.target, Target::Also(copy) if copy.is_same_target(lost) && rule.pattern.covers(types))
+            })
+        };
+        let lost: Vec<(&Pattern, &Route)> =
+            own.filter(|(types, lost)| !route.is_same_target(lost) && !has_copy(types, lost)).collect();
+        let (_, first) = lost.first()?;
+        let types: Vec<String> = lost.iter().map(|(types, _)| format!("`{types}`")).collect();
+        Some((types.join(", "), &first.executor_type))
+    }
+
     /// Returns the lines, for people.
     pub fn lines(&self) -> impl Iterator<Item = RouteLine> {
         self.rules.iter().map(|(rule, origin)| {

@@ -37,6 +37,29 @@ fn the_first_line_that_matches_decides_and_own_lines_come_last() {
 }
 
 #[test]
+fn a_line_that_takes_a_type_from_the_own_bee_is_a_warning() {
+    let own = ["invoice.* = finance/stripe.event", "charge.* = finance/stripe.event", "ping = ignore"];
+    let warnings = |lines: &[&str]| table(lines, &own).unwrap().shadowing();
+    assert_eq!(
+        warnings(&["payout.* = x/y", "charge.refunded = refunds/note priority=5"]),
+        [
+            "the finance bee does not get `charge.refunded`, because entry 2 of `webhook.shop_routes` gives it to refunds/note \
+          alone: write `charge.refunded = also refunds/note`, and both get it"
+        ]
+    );
+    let all = warnings(&["* = x/y"]);
+    assert!(all.len() == 1 && all[0].contains("get `invoice.*`, `charge.*`,"), "{all:?}");
+    for harmless in [
+        &["charge.refunded = also refunds/note"][..],
+        &["charge.refunded = ignore", "ping = x/y", "payout.* = x/y"],
+        &["charge.* = finance/stripe.event priority=20"],
+        &["charge.* = also finance/stripe.event", "charge.refunded = refunds/note"],
+    ] {
+        assert_eq!(warnings(harmless), [""; 0], "{harmless:?}");
+    }
+}
+
+#[test]
 fn a_star_takes_the_rest_and_a_copy_alone_is_a_process() {
     let table = table(&["a.b = also x/copy", "* = y/z"], &[]).unwrap();
     assert_eq!((targets(&table, "a.b").as_str(), targets(&table, "c").as_str()), ("y/z x/copy", "y/z"));
