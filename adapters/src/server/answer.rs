@@ -39,17 +39,24 @@ impl TakenEvent {
         let Some((first, copies)) = self.kept.split_first() else {
             return json!({ "outcome": "ignored", "event": id, "type": kind });
         };
-        let mut answer = json!({ "outcome": first.word(), "event": id });
-        if let Kept::Submitted(submitted) = first {
-            answer["process_id"] = json!(submitted.process_id);
-            answer["existed"] = submitted.existed.into();
-            answer["redriven"] = submitted.redriven.into();
-        }
+        let mut answer = outcome(first);
+        answer["event"] = json!(id);
         if !copies.is_empty() {
-            answer["copies"] = copies.iter().map(|copy| copy.process().0).collect();
+            answer["copies"] = copies.iter().map(outcome).collect();
         }
         answer
     }
+}
+
+/// Describes one process: submitted, or in the spool on the way to one.
+fn outcome(kept: &Kept) -> Value {
+    let mut outcome = json!({ "outcome": kept.word() });
+    if let Kept::Submitted(submitted) = kept {
+        outcome["process_id"] = json!(submitted.process_id);
+        outcome["existed"] = submitted.existed.into();
+        outcome["redriven"] = submitted.redriven.into();
+    }
+    outcome
 }
 
 impl IntoResponse for Taken {

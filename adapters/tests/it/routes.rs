@@ -30,7 +30,9 @@ async fn an_event_goes_where_the_settings_say() {
     let (main, copy) = (&broker.specs()[1], &broker.specs()[2]);
     assert_eq!((main.function.as_str(), copy.function.as_str()), ("stripe.event", "book"));
     assert_eq!(copy.idempotency_key.as_deref(), Some("stripe:live::evt_2:ledger/book"));
-    assert_eq!((&paid.body["process_id"], &paid.body["copies"]), (&json!(main.process_id), &json!([copy.process_id])));
+    let submitted =
+        json!([{ "outcome": "submitted", "process_id": copy.process_id, "existed": false, "redriven": false }]);
+    assert_eq!((&paid.body["process_id"], &paid.body["copies"]), (&json!(main.process_id), &submitted));
     post(webhook.address(), &event_of("evt_2", "invoice.paid", json!({}))).await.unwrap();
     assert_eq!(broker.specs().len(), 3, "a repeated event is there once at each target");
     let ignored = post(webhook.address(), &event_of("evt_3", "payout.paid", json!({}))).await.unwrap();
@@ -42,7 +44,7 @@ async fn a_copy_is_spooled_like_any_event() {
     let (folder, broker) = (tempfile::tempdir().unwrap(), Broker::away());
     let webhook = start(config_with(folder.path(), &settings(LINES)).unwrap(), &broker).await;
     let answer = post(webhook.address(), &event_of("evt_2", "invoice.paid", json!({}))).await.unwrap();
-    assert_eq!((answer.status, &answer.body["copies"]), (202, &json!([null])), "{answer:?}");
+    assert_eq!((answer.status, &answer.body["copies"]), (202, &json!([{ "outcome": "spooled" }])), "{answer:?}");
     broker.is_back();
     eventually("both are forwarded", async || broker.specs().len() == 2).await;
 }
