@@ -95,7 +95,7 @@ fn the_example_of_routes_is_the_same_in_file_and_environment_and_valid() {
         (name, &in_environment[..2]),
         (
             "APIARY_WEBHOOK_STRIPE_ROUTES",
-            &["charge.refunded = refunds/note priority=5".to_owned(), in_file.1[1].clone()][..]
+            &["charge.refunded = also refunds/note priority=5".to_owned(), in_file.1[1].clone()][..]
         )
     );
     let lines: Vec<&str> = in_file.1.iter().map(String::as_str).collect();
