@@ -156,6 +156,16 @@ fn the_table_is_shown_without_an_adapter_and_what_is_missing_is_said() {
 }
 
 #[test]
+fn a_line_that_takes_a_type_from_the_finance_bee_is_told() {
+    let scene = Scene::new();
+    for (line, is_told) in [("charge.refunded = refunds/note", true), ("charge.refunded = also refunds/note", false)] {
+        let ran = scene.run_with(&[("APIARY_WEBHOOK_STRIPE_ROUTES", line)], &["webhook", "routes"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert_eq!(ran.stderr.contains("the finance bee does not get `charge.refunded`"), is_told, "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_line_that_cannot_be_used_is_named_before_anything_starts() {
     let scene = Scene::new();
     let secret = ("STRIPE_WEBHOOK_SECRET", SECRET);

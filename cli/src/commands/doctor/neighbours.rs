@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use apiary_adapters::{BROKER_AWAY, BROKER_REFUSES, EVENTS_SET_ASIDE};
+use apiary_adapters::{BROKER_AWAY, BROKER_REFUSES, EVENTS_SET_ASIDE, SIGNATURES_REFUSED};
 use apiary_bees::{ALL, Check};
 use jiff::{SignedDuration, Timestamp, Unit};
 use serde_json::Value;
@@ -123,6 +123,11 @@ fn of_notice(notice: &Value) -> Finding {
         BROKER_AWAY => Finding::warning(
             "webhook",
             format!("the adapter gets no answer from its broker{since}, tried {times}; its events wait"),
+            advice,
+        ),
+        SIGNATURES_REFUSED => Finding::warning(
+            "webhook",
+            format!("requests of `{cause}` fail their signature{since}, and none has passed"),
             advice,
         ),
         kind => Finding::warning("webhook", format!("the adapter reports {kind}{since}, {times}"), advice),

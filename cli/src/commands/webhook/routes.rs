@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use apiary_adapters::sources::ALL;
-use apiary_adapters::{Receiver, RouteLine, TrafficReport, TypeTraffic};
+use apiary_adapters::{Receiver, RouteLine, RouteTable, TrafficReport, TypeTraffic};
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -44,6 +44,8 @@ pub(crate) struct Arguments {
 #[derive(Serialize)]
 struct RoutesOutput {
     routes: Vec<RouteView>,
+    /// Lines that take types away from a bee that ships, in words.
+    warnings: Vec<String>,
     /// Events that came, by source and type; `None` if no adapter has counted anything in this spool yet.
     came: Option<Vec<TrafficView>>,
     /// Start of the counts, and their last change.
@@ -77,13 +79,17 @@ struct TrafficView {
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let settings = &context.settings;
     let is_shown = |name: &str| arguments.source.as_deref().is_none_or(|only| only == name);
-    let mut routes = routes(settings)?;
-    routes.retain(|route| is_shown(&route.line.source));
+    let (mut routes, mut warnings) = (Vec::new(), Vec::new());
+    for (table, open) in tables(settings)?.iter().filter(|(table, _)| is_shown(table.source())) {
+        routes.extend(table.lines().map(|line| RouteView { line, open: *open }));
+        warnings.extend(table.shadowing());
+    }
     let folder = up::spool(settings);
     let report = TrafficReport::read(&folder)?;
     let time = |ms: i64| Timestamp::from_millisecond(ms).ok();
     let output = RoutesOutput {
         routes,
+        warnings,
         since: report.as_ref().and_then(|report| time(report.since_ms)),
         until: report.as_ref().and_then(|report| time(report.until_ms)),
         came: report.map(|report| views(report).into_iter().filter(|view| is_shown(&view.source)).collect()),
@@ -91,6 +97,9 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     };
     let format = if arguments.json { Format::Json } else { context.format };
     format.print(&output, text)?;
+    for warning in &output.warnings {
+        note(&format!("warning: {warning}"));
+    }
     match (&output.came, output.adapter_answers) {
         (None, _) => note(&format!(
             "note: no adapter has counted anything in {}; name its spool with `--set webhook.spool=DIR`, or the data folder \
@@ -103,9 +112,9 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     Ok(())
 }
 
-/// Returns the routes of every source, also of those that are not open.
-fn routes(settings: &Settings) -> anyhow::Result<Vec<RouteView>> {
-    let mut views = Vec::new();
+/// Returns the routes of every source, also of those that are not open; true for those that are.
+fn tables(settings: &Settings) -> anyhow::Result<Vec<(RouteTable, bool)>> {
+    let mut tables = Vec::new();
     for source in ALL {
         let open = settings.is_set(source.secrets());
         // Senders of several are known by their secrets and descriptions only.
@@ -116,10 +125,9 @@ fn routes(settings: &Settings) -> anyhow::Result<Vec<RouteView>> {
             true => Receiver::open(*source, settings),
             false => receivers_with(*source, settings, NO_SECRET, &up::spool(settings)),
         };
-        let lines = receivers.map_err(named)?;
-        views.extend(lines.iter().flat_map(|receiver| receiver.routes.lines()).map(|line| RouteView { line, open }));
+        tables.extend(receivers.map_err(named)?.into_iter().map(|receiver| (receiver.routes, open)));
     }
-    Ok(views)
+    Ok(tables)
 }
 
 fn views(report: TrafficReport) -> Vec<TrafficView> {
