@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::Fault;
@@ -20,6 +20,9 @@ use crate::settings::Setting;
 const OTHER_FILES: u64 = 128;
 /// Fewest connections of a door, whatever the limit of open files.
 const CONNECTIONS_MIN: usize = 16;
+/// Time in which further signals count as the first one: `timeout`, or a terminal and its shell, signal both a process
+/// and its group.
+const SAME_SIGNAL: Duration = Duration::from_secs(1);
 /// Notifications in an interval of systemd's watchdog.
 const WATCHDOG_TICKS: u32 = 4;
 /// Shortest time between them.
@@ -80,7 +83,7 @@ impl Signals {
 }
 
 /// Runs a listening service until it ends or a signal arrives. The first signal cancels `shutdown`, and the service
-/// ends in its own time; the second one ends it at once. The service manager's watchdog is notified while `is_well`.
+/// ends in its own time; another one, [`SAME_SIGNAL`] later, ends it at once. The service manager's watchdog is notified while `is_well`.
 pub(crate) async fn serve(
     mut signals: Signals,
     shutdown: &CancellationToken,
@@ -90,6 +93,7 @@ pub(crate) async fn serve(
     tell(&[NotifyState::Ready]);
     let mut service = pin!(service);
     let mut watchdog = pin!(feed_watchdog(is_well));
+    let mut stopping_since: Option<Instant> = None;
     loop {
         tokio::select! {
             ended = &mut service => {
@@ -99,13 +103,17 @@ pub(crate) async fn serve(
             () = signals.next() => {}
             never = &mut watchdog => match never {},
         }
+        if stopping_since.is_some_and(|since| since.elapsed() < SAME_SIGNAL) {
+            continue;
+        }
         if shutdown.is_cancelled() {
             return Err(Fault::failure(
                 "stopped at the second signal: unfinished work returns to the queue when its lease ends",
             )
             .into());
         }
-        note("stopping; the same signal again stops at once");
+        stopping_since = Some(Instant::now());
+        note("stopping; another signal, a second later or more, stops at once");
         tell(&[NotifyState::Stopping]);
         shutdown.cancel();
     }

@@ -1,10 +1,13 @@
 //! Tests of services: readiness, watchdog, and a clean end.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set up its subject must fail at once")]
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use apiary_tests::Port;
 use apiary_tests::blocking::eventually;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -122,6 +125,36 @@ fn an_adapter_and_a_bee_are_ready_without_a_broker_and_end_cleanly() {
         assert_eq!(unit.stop(), Some(0), "{arguments:?}: {}", scene.read("log"));
         assert!(!scene.read("log").contains("whsec_for_this_test_only"));
     }
+}
+
+#[test]
+fn two_signals_at_once_are_a_clean_end() {
+    let scene = Scene::new();
+    let (colony, port) = (scene.new_key("key.pem"), Port::take());
+    let address = port.address().to_string();
+    let variables = [
+        ("APIARY_COLONY", colony.as_str()),
+        ("APIARY_KEY_FILE", "key.pem"),
+        ("APIARY_BROKER", "http://127.0.0.1:9"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_for_this_test_only"),
+    ];
+    let mut unit = Unit::start(&scene, &variables, &["webhook", "--listen", &address]);
+    unit.until("READY=1");
+    // A request in progress holds up the end, so that the second signal comes before it.
+    let mut request = TcpStream::connect(&address).unwrap();
+    let head = "POST /webhooks/stripe HTTP/1.1\r\nhost: test\r\nconnection: close\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n";
+    request.write_all(head.as_bytes()).unwrap();
+    let mut go_on = [0; 12];
+    request.read_exact(&mut go_on).unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100", "its body is waited for");
+    let process = Pid::from_raw(i32::try_from(unit.child.id()).unwrap());
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        kill(process, signal).unwrap();
+    }
+    unit.until("STOPPING=1");
+    request.write_all(b"{}").unwrap();
+    let ended = eventually("it ends", || unit.child.try_wait().unwrap());
+    assert_eq!(ended.code(), Some(0), "{}", scene.read("log"));
 }
 
 #[test]
