@@ -35,6 +35,10 @@ pub(super) async fn examine(settings: &Values, clock: Arc<dyn Clock>) -> Vec<Fin
 }
 
 async fn of_record(settings: &Values, clock: Arc<dyn Clock>) -> Vec<Finding> {
+    // The bee would not start.
+    if let Err(error) = settings::choose(settings) {
+        return vec![Finding::of_check(RECORD, Err(error.into()))];
+    }
     let record = match settings::open_existing(settings, clock).await {
         Ok(Ok(record)) => record,
         Ok(Err(why)) => return vec![Finding::of_check(RECORD, Ok(Check::Skipped(why)))],
@@ -109,5 +113,23 @@ async fn of_right(stripe: &StripeApi, kind: Kind) -> Finding {
             Finding::new(RIGHTS, Verdict::Bad, format!("{kind} cannot be read at Stripe: {error}"))
         }
         Err(error) => Finding::new(KEY, Verdict::Bad, error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use apiary_identity::SystemClock;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn without_a_state_of_record_the_examination_fails_with_the_settings_to_set() {
+        let findings = examine(&Values::default(), Arc::new(SystemClock)).await;
+        let record = findings.iter().find(|finding| finding.check == RECORD).unwrap();
+        assert_eq!((record.verdict, record.words.as_str()), (Verdict::Bad, "no state of record is set"));
+        let advice = record.advice.as_deref().unwrap_or_default();
+        for name in ["SUPABASE_URL", "DATABASE_URL", "finance.sqlite"] {
+            assert!(advice.contains(name), "{advice}");
+        }
     }
 }

@@ -192,7 +192,7 @@ fn postgres(settings: &Values) -> Result<PostgresRecord, SettingError> {
 }
 
 /// Returns the one that is set, or the one that `finance.record` chooses.
-fn choose(settings: &Values) -> Result<&str, SettingError> {
+pub(super) fn choose(settings: &Values) -> Result<&str, SettingError> {
     if let Some(word) = settings.text(&RECORD) {
         return match WAYS.iter().find(|(way, _)| *way == word) {
             Some((way, setting)) if settings.is_set(setting) => Ok(way),
