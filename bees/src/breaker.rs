@@ -9,8 +9,10 @@
 //! ```
 //!
 //! A half-open breaker admits one call, the trial, for as long as it takes. All others wait for its outcome, and start
-//! at once if it succeeds. The first open time is short, and each further one half as long again, so that a recovery is
-//! noticed after at most about twice the outage.
+//! at once if it succeeds. The first open time is short, and each further one half as long again, up to some seconds, so
+//! that a recovery is noticed soon. A call whose patience ends becomes the trial before the open time ends, or waits for
+//! the trial that is under way: it never ends with an answer from before. Only the service's own `Retry-After` keeps it
+//! from asking.
 
 use std::time::Duration;
 
@@ -22,7 +24,7 @@ pub const FAILURES_MAX: u32 = 5;
 /// First open time.
 pub const OPEN_FIRST: Duration = Duration::from_millis(250);
 /// Longest open time before the next trial, unless the service asks for more.
-pub const OPEN_MOST: Duration = Duration::from_secs(60);
+pub const OPEN_MOST: Duration = Duration::from_secs(5);
 
 /// A counter of failures in a row, which holds calls back after too many.
 pub struct Breaker {
@@ -37,6 +39,8 @@ enum State {
     },
     Open {
         until: Instant,
+        /// Earliest time of a trial that the service allows.
+        asked: Instant,
         span: Duration,
     },
     /// A trial is running, after an open time of `span`.
@@ -53,36 +57,65 @@ impl Breaker {
     }
 
     /// Waits until a call is admitted. In no particular order: when the open time ends, any waiting call becomes the
-    /// trial.
-    pub async fn admit(&self) -> Pass<'_> {
-        let mut watching = self.state.subscribe();
+    /// trial. After `patience` a call becomes the trial at once, unless one is under way: then it waits for its outcome.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the service is not asked.
+    pub async fn admit(&self, patience: Instant) -> Result<Pass<'_>, Held> {
+        let (mut watching, mut has_seen_trial) = (self.state.subscribe(), false);
         loop {
-            let until = match *watching.borrow_and_update() {
-                State::Closed { .. } => return Pass { breaker: self, is_trial: false },
-                State::Open { until, .. } => Some(until),
-                State::HalfOpen { .. } => None,
+            let state = *watching.borrow_and_update();
+            let now = Instant::now();
+            let is_late = now >= patience;
+            let wake = match state {
+                State::Closed { .. } => return Ok(Pass { breaker: self, is_trial: false }),
+                // After a trial that ended without an outcome the open time is over.
+                State::Open { until, .. } if is_late && has_seen_trial && until > now => return Err(Held::TrialFailed),
+                // Nobody may ask before this call gives up.
+                State::Open { asked, .. } if asked > patience.max(now) => return Err(Held::Asked(asked - now)),
+                State::Open { .. } if is_late && self.begin_trial(patience) => {
+                    return Ok(Pass { breaker: self, is_trial: true });
+                }
+                // Another call was first.
+                State::Open { .. } if is_late => now,
+                State::Open { until, .. } => until.min(patience),
+                State::HalfOpen { .. } => {
+                    has_seen_trial |= is_late;
+                    patience
+                }
             };
             tokio::select! {
                 // The sender lives as long as this breaker.
                 _ = watching.changed() => {}
-                () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {
-                    if self.begin_trial() {
-                        return Pass { breaker: self, is_trial: true };
+                () = sleep_until(wake), if !(is_late && has_seen_trial) => {
+                    if self.begin_trial(patience) {
+                        return Ok(Pass { breaker: self, is_trial: true });
                     }
                 }
             }
         }
     }
 
-    fn begin_trial(&self) -> bool {
+    /// Begins the trial if it is time, or if it is too late for the caller to wait on.
+    fn begin_trial(&self, patience: Instant) -> bool {
         self.state.send_if_modified(|state| match *state {
-            State::Open { until, span } if Instant::now() >= until => {
+            State::Open { until, asked, span } if Instant::now() >= until.min(patience.max(asked)) => {
                 *state = State::HalfOpen { span };
                 true
             }
             _ => false,
         })
     }
+}
+
+/// The reason why a call was not admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// A trial that was under way after the caller's patience has failed.
+    TrialFailed,
+    /// The service asks for this wait.
+    Asked(Duration),
 }
 
 impl Default for Breaker {
@@ -114,7 +147,8 @@ impl Pass<'_> {
     pub fn failed(mut self, retry_after: Option<Duration>) {
         let is_trial = std::mem::take(&mut self.is_trial);
         let now = Instant::now();
-        let open = |span: Duration| State::Open { until: now + span.max(retry_after.unwrap_or_default()), span };
+        let least = now + retry_after.unwrap_or_default();
+        let open = |span: Duration| State::Open { until: least.max(now + span), asked: least, span };
         self.breaker.state.send_modify(|state| {
             *state = match *state {
                 State::Closed { failures } if failures + 1 < self.breaker.failures_max => {
@@ -124,8 +158,8 @@ impl Pass<'_> {
                 State::HalfOpen { span } if is_trial => open((span + span / 2).min(OPEN_MOST)),
                 // A call admitted before the breaker opened can only prolong the open time, by the wait that the
                 // service asks for.
-                State::Open { until, span } => {
-                    State::Open { until: until.max(now + retry_after.unwrap_or_default()), span }
+                State::Open { until, asked, span } => {
+                    State::Open { until: until.max(least), asked: asked.max(least), span }
                 }
                 State::HalfOpen { span } => State::HalfOpen { span },
             };
@@ -141,7 +175,8 @@ impl Drop for Pass<'_> {
         // The trial ended without an outcome, so the next call may start another at once.
         self.breaker.state.send_if_modified(|state| match *state {
             State::HalfOpen { span } => {
-                *state = State::Open { until: Instant::now(), span };
+                let now = Instant::now();
+                *state = State::Open { until: now, asked: now, span };
                 true
             }
             _ => false,
@@ -157,10 +192,15 @@ mod tests {
 
     use super::*;
 
+    /// Admits a call that waits for as long as it takes.
+    async fn admit(breaker: &Breaker) -> Pass<'_> {
+        breaker.admit(Instant::now() + Duration::from_secs(86_400)).await.unwrap()
+    }
+
     async fn opened() -> Breaker {
         let breaker = Breaker::new(3);
         for _ in 0..3 {
-            breaker.admit().await.failed(None);
+            admit(&breaker).await.failed(None);
         }
         breaker
     }
@@ -168,7 +208,7 @@ mod tests {
     /// Longest time that a call waits to be admitted.
     async fn waited(breaker: &Breaker) -> (Duration, Pass<'_>) {
         let start = Instant::now();
-        let pass = breaker.admit().await;
+        let pass = admit(breaker).await;
         (start.elapsed(), pass)
     }
 
@@ -179,9 +219,9 @@ mod tests {
     async fn it_opens_after_failures_in_a_row_and_not_before() {
         let breaker = Breaker::new(3);
         for _ in 0..2 {
-            breaker.admit().await.failed(None);
+            admit(&breaker).await.failed(None);
         }
-        breaker.admit().await.succeeded();
+        admit(&breaker).await.succeeded();
         for _ in 0..3 {
             let (wait, pass) = waited(&breaker).await;
             assert_eq!(wait, Duration::ZERO);
@@ -194,7 +234,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_trial_decides_in_its_own_time_and_its_success_releases_all_others_at_once() {
         let breaker = opened().await;
-        let trial = breaker.admit().await;
+        let trial = admit(&breaker).await;
         let mut second = pin!(waited(&breaker));
         let mut third = pin!(waited(&breaker));
         // However long the trial takes, no other goes out beside it.
@@ -208,7 +248,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_trial_that_fails_opens_it_for_longer_up_to_a_minute() {
+    async fn each_trial_that_fails_opens_it_for_longer_up_to_some_seconds() {
         let breaker = opened().await;
         let mut last = Duration::ZERO;
         for _ in 0..20 {
@@ -218,9 +258,9 @@ mod tests {
             pass.failed(None);
         }
         assert!(last >= OPEN_MOST - GRAIN * 2, "{last:?}");
-        breaker.admit().await.succeeded();
+        admit(&breaker).await.succeeded();
         for _ in 0..3 {
-            breaker.admit().await.failed(None);
+            admit(&breaker).await.failed(None);
         }
         assert!(waited(&breaker).await.0 < OPEN_FIRST + GRAIN, "it starts anew");
     }
@@ -229,7 +269,7 @@ mod tests {
     async fn retry_after_is_a_lower_bound_and_nothing_else() {
         for (asked, expected) in [(Duration::ZERO, OPEN_FIRST), (Duration::from_secs(90), Duration::from_secs(90))] {
             let breaker = Breaker::new(1);
-            breaker.admit().await.failed(Some(asked));
+            admit(&breaker).await.failed(Some(asked));
             let (wait, _) = waited(&breaker).await;
             assert!((expected..expected + GRAIN).contains(&wait), "{asked:?}: {wait:?}");
         }
@@ -238,19 +278,38 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_trial_that_is_cancelled_makes_room_for_the_next() {
         let breaker = opened().await;
-        drop(breaker.admit().await);
+        let trial = admit(&breaker).await;
+        let mut late = pin!(breaker.admit(Instant::now()));
+        assert!(timeout(Duration::from_secs(3600), &mut late).await.is_err());
+        drop(trial);
+        drop(late.await.unwrap());
         assert!(waited(&breaker).await.0 < GRAIN);
     }
 
     #[tokio::test(start_paused = true)]
     async fn calls_that_were_under_way_when_it_opened_do_not_prolong_it() {
         let breaker = Breaker::new(3);
-        let early = breaker.admit().await;
+        let early = admit(&breaker).await;
         for _ in 0..3 {
-            breaker.admit().await.failed(None);
+            admit(&breaker).await.failed(None);
         }
         tokio::time::advance(OPEN_FIRST / 2).await;
         early.failed(None);
         assert!(waited(&breaker).await.0 <= OPEN_FIRST / 2 + GRAIN);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_out_of_patience_is_the_trial_or_learns_the_outcome_of_the_one_under_way() {
+        let breaker = opened().await;
+        let now = Instant::now();
+        let trial = breaker.admit(now).await.unwrap();
+        assert_eq!(now.elapsed(), Duration::ZERO, "it asks before the open time ends");
+        let mut other = pin!(breaker.admit(now));
+        assert!(timeout(Duration::from_secs(3600), &mut other).await.is_err(), "one trial at a time");
+        trial.failed(None);
+        assert_eq!(other.await.err(), Some(Held::TrialFailed));
+        breaker.admit(now).await.unwrap().failed(Some(Duration::from_secs(90)));
+        let Some(Held::Asked(wait)) = breaker.admit(now).await.err() else { panic!("the service asked for a wait") };
+        assert!(wait > Duration::from_secs(89), "{wait:?}");
     }
 }

@@ -5,9 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 
-use crate::breaker::Breaker;
+use crate::breaker::{Breaker, Held};
 
 /// Meaning of a failed call for the service and for retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,10 @@ pub trait CallError: Clone + std::fmt::Display {
     fn severity(&self) -> Severity;
     /// Returns the wait that the service asks for (`Retry-After`), a lower bound.
     fn retry_after(&self) -> Option<Duration>;
+    /// Returns the error for a call that was not made, because the service, when it gave this error, asked for a wait that
+    /// has so long to go.
+    #[must_use]
+    fn not_asked(self, wait: Duration) -> Self;
 }
 
 /// Limits of the retries before an error is returned.
@@ -53,7 +57,8 @@ impl Default for Retries {
 pub struct Outbound<E> {
     breaker: Breaker,
     retries: Retries,
-    /// The failure that the breaker counted last: returned by calls that wait in vain for an open breaker.
+    /// The failure that the breaker counted last: returned by calls that waited for the same trial, or that the service's
+    /// `Retry-After` keeps from asking.
     last: Mutex<Option<E>>,
 }
 
@@ -67,7 +72,8 @@ impl<E: CallError> Outbound<E> {
     ///
     /// # Errors
     ///
-    /// The last attempt's error, or the one that keeps the breaker open.
+    /// The last attempt's error, or that of a trial that others waited for, too. It is as old as the answer of the service,
+    /// unless the service asks for a wait: then it says so.
     pub async fn call<T, F>(&self, call: impl Fn() -> F) -> Result<T, E>
     where
         F: Future<Output = Result<T, E>>,
@@ -100,12 +106,13 @@ impl<E: CallError> Outbound<E> {
     where
         F: Future<Output = Result<T, E>>,
     {
-        let pass = match timeout_at(deadline, self.breaker.admit()).await {
+        let pass = match self.breaker.admit(deadline).await {
             Ok(pass) => pass,
-            Err(_) => match self.last() {
-                Some(last) => return Err(last),
+            Err(held) => match (self.last(), held) {
+                (Some(last), Held::TrialFailed) => return Err(last),
+                (Some(last), Held::Asked(wait)) => return Err(last.not_asked(wait)),
                 // No failure has been counted, so the breaker is closed.
-                None => self.breaker.admit().await,
+                (None, _) => return call().await,
             },
         };
         let answer = call().await;
@@ -151,6 +158,9 @@ mod tests {
         }
         fn retry_after(&self) -> Option<Duration> {
             self.retry_after
+        }
+        fn not_asked(self, wait: Duration) -> Self {
+            Self { retry_after: Some(wait), ..self }
         }
     }
 
@@ -235,13 +245,42 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_waits_for_an_open_breaker_in_vain_says_what_keeps_it_open() {
-        let outbound = Outbound::new(Retries::default());
+    async fn after_a_repair_no_attempt_reports_the_old_error() {
+        let outbound = Arc::new(Outbound::new(Retries::default()));
         for _ in 0..30 {
             always(&outbound, error(Severity::Shut)).await;
         }
-        let (calls, took, error) = always(&outbound, error(Severity::Down)).await;
-        assert_eq!((calls, took, error.severity), (0, PATIENCE, Severity::Shut));
+        let mut calls = JoinSet::new();
+        let start = Instant::now();
+        for _ in 0..7 {
+            let outbound = Arc::clone(&outbound);
+            calls.spawn(async move { outbound.call(|| async { Ok::<_, TestError>(()) }).await });
+        }
+        for answer in calls.join_all().await {
+            answer.unwrap();
+        }
+        assert!(start.elapsed() <= crate::breaker::OPEN_MOST + Duration::from_millis(2), "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_attempt_asks_before_it_gives_up() {
+        let quick = Retries { wait_max: Duration::from_millis(100), ..Retries::default() };
+        let outbound = Outbound::new(quick);
+        for _ in 0..30 {
+            let (calls, took, _) = always(&outbound, error(Severity::Shut)).await;
+            assert!(calls == 1 && took <= Duration::from_millis(102), "{calls} calls in {took:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_the_service_asks_for_is_kept_and_told() {
+        let outbound = Outbound::new(Retries::default());
+        let asks = TestError { severity: Severity::Down, retry_after: Some(Duration::from_secs(90)) };
+        for _ in 0..FAILURES {
+            always(&outbound, asks.clone()).await;
+        }
+        let (calls, took, error) = always(&outbound, asks).await;
+        assert_eq!((calls, took, error.retry_after), (0, Duration::ZERO, Some(Duration::from_secs(90))));
     }
 
     #[tokio::test(start_paused = true)]

@@ -177,7 +177,9 @@ fn failure(error: &RecordError) -> Failure {
         Fault::Document if matches!(error, RecordError::Conflict { .. }) => Failure::retryable(error),
         Fault::Document => Failure::fatal(error),
         // Contention that outlasts the call's own retries is not the event's fault: the attempt spends no retry.
-        Fault::Surroundings | Fault::Again => Failure::surroundings(error.cause(), error),
+        Fault::Surroundings | Fault::Again => {
+            Failure::surroundings(error.cause(), format!("{error}{}", error.consequence()))
+        }
     };
     match error.retry_after() {
         Some(wait) => failure.retry_after(wait),
@@ -327,6 +329,7 @@ mod tests {
     async fn a_state_of_record_that_is_away_is_waited_for_as_long_as_it_asks() {
         let failure = apply(&Writer::new(Arc::new(Away)), &work(EVENT)).await.unwrap_err();
         assert_eq!(failure.cause(), Some("record-unavailable"));
+        assert_eq!(failure.message(), "the state of record is unavailable: 503; retrying");
         assert_eq!(failure.earliest(), Some(Duration::from_secs(90)));
     }
 }

@@ -10,7 +10,7 @@ use crate::outbound::{CallError, Severity};
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RecordError {
     /// Unreachable, no answer in time, or temporarily unavailable.
-    #[error("the state of record is unavailable: {what}; retrying")]
+    #[error("the state of record is unavailable: {what}")]
     Unavailable {
         /// Description of the fault.
         what: String,
@@ -18,7 +18,7 @@ pub enum RecordError {
         retry_after: Option<Duration>,
     },
     /// A conflict with a concurrent transaction.
-    #[error("conflict with another transaction ({code}); retrying")]
+    #[error("conflict with another transaction ({code})")]
     Contended {
         /// The SQLSTATE, or SQLite's name for it.
         code: String,
@@ -26,7 +26,7 @@ pub enum RecordError {
     /// Key or password rejected.
     #[error(
         "the state of record does not accept the key ({what}): check SUPABASE_SERVICE_ROLE_KEY, or user, \
-         password and database in DATABASE_URL; the event waits"
+         password and database in DATABASE_URL"
     )]
     KeyRefused {
         /// The service's message.
@@ -35,28 +35,27 @@ pub enum RecordError {
     /// Missing rights of the role behind the key.
     #[error(
         "the state of record forbids it ({what}): use the service-role key, not the anon key, and apply \
-         deploy/supabase/migrations, which grant it what it needs; the event waits"
+         deploy/supabase/migrations, which grant it what it needs"
     )]
     Forbidden {
         /// The service's message.
         what: String,
     },
     /// Missing tables or functions.
-    #[error("tables or functions are missing ({what}): apply deploy/supabase/migrations; the event waits")]
+    #[error("tables or functions are missing ({what}): apply deploy/supabase/migrations")]
     NotInstalled {
         /// The service's message.
         what: String,
     },
     /// A damaged database file.
-    #[error("the state of record is damaged ({what}): restore the file from a backup; the event waits")]
+    #[error("the state of record is damaged ({what}): restore the file from a backup")]
     Damaged {
         /// SQLite's message.
         what: String,
     },
     /// A write changed nothing, and no error was reported.
     #[error(
-        "a write was dropped without an error ({what}): look for a trigger or a rule on the tables that drops writes; \
-         the event waits"
+        "a write was dropped without an error ({what}): look for a trigger or a rule on the tables that drops writes"
     )]
     Dropped {
         /// Description of the missing effect.
@@ -87,7 +86,7 @@ pub enum RecordError {
     )]
     Encoding(String),
     /// A read at Stripe that failed and may succeed later.
-    #[error("an event does not tell enough, and Stripe cannot be asked: {what}; retrying")]
+    #[error("an event does not tell enough, and Stripe cannot be asked: {what}")]
     Stripe {
         /// Description of the fault.
         what: String,
@@ -148,6 +147,17 @@ impl RecordError {
         }
     }
 
+    /// Returns what becomes of the work that met this error, for the report of an attempt; other readers of the error have
+    /// nothing that waits.
+    pub(super) fn consequence(&self) -> &'static str {
+        match self.fault() {
+            Fault::Document => "",
+            Fault::Again => "; retrying",
+            Fault::Surroundings if self.is_retryable() => "; retrying",
+            Fault::Surroundings => "; the event waits",
+        }
+    }
+
     pub(super) fn unavailable(what: impl Into<String>) -> Self {
         Self::Unavailable { what: what.into(), retry_after: None }
     }
@@ -175,5 +185,15 @@ impl CallError for RecordError {
             Self::Unavailable { retry_after, .. } | Self::Stripe { retry_after, .. } => *retry_after,
             _ => None,
         }
+    }
+
+    fn not_asked(self, wait: Duration) -> Self {
+        let seconds = wait.as_secs();
+        let told = |what: String| format!("not asked again for {seconds} s, as long as its last answer says: {what}");
+        let what = match self {
+            Self::Unavailable { what, .. } => told(what),
+            other => told(other.to_string()),
+        };
+        Self::Unavailable { what, retry_after: Some(wait) }
     }
 }

@@ -44,9 +44,9 @@ mod tests {
             ("22P05", "look at the event at Stripe"),
             ("23514", "look at the event at Stripe"),
             ("PT409", "trigger"),
-            ("40001", "retrying"),
-            ("57P01", "retrying"),
-            ("P0001", "retrying"),
+            ("40001", "conflict with another transaction"),
+            ("57P01", "is unavailable: "),
+            ("P0001", "is unavailable: "),
         ] {
             let words = error(code, "text").to_string();
             assert!(words.contains(advice), "{code}: {words}");

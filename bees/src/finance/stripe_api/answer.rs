@@ -137,8 +137,8 @@ mod tests {
             ),
             (404, "", "Unrecognized request URL (GET: /v9/customers)", "stripe-answer", "finance.stripe_api_url"),
             (429, "rate_limit", "slow down", "stripe-rate", "finance.stripe_rate"),
-            (500, "", "sorry", "stripe-unavailable", "retrying"),
-            (409, "lock_timeout", "busy", "stripe-unavailable", "retrying"),
+            (500, "", "sorry", "stripe-unavailable", "Stripe is unavailable"),
+            (409, "lock_timeout", "busy", "stripe-unavailable", "Stripe is unavailable"),
             (400, "parameter_unknown", "unknown: x", "stripe-refused", "report it"),
         ] {
             let error = read(status, code, message);

@@ -8,7 +8,7 @@ use crate::outbound::{CallError, Severity};
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StripeError {
     /// Unreachable, no answer in time, or a fault of Stripe's.
-    #[error("Stripe is unavailable: {what}; retrying")]
+    #[error("Stripe is unavailable: {what}")]
     Unavailable {
         /// Description of the fault.
         what: String,
@@ -16,7 +16,7 @@ pub enum StripeError {
         retry_after: Option<Duration>,
     },
     /// Too many calls, also of other programs with the same account.
-    #[error("Stripe takes no more calls for now ({what}): lower `finance.stripe_rate` if this goes on; retrying")]
+    #[error("Stripe takes no more calls for now ({what}): lower `finance.stripe_rate` if this goes on")]
     RateLimited {
         /// Stripe's message.
         what: String,
@@ -124,6 +124,17 @@ impl CallError for StripeError {
         match self {
             Self::Unavailable { retry_after, .. } | Self::RateLimited { retry_after, .. } => *retry_after,
             _ => None,
+        }
+    }
+
+    fn not_asked(self, wait: Duration) -> Self {
+        let seconds = wait.as_secs();
+        let told = |what: String| format!("not asked again for {seconds} s, as long as its last answer says: {what}");
+        let retry_after = Some(wait);
+        match self {
+            Self::RateLimited { what, .. } => Self::RateLimited { what: told(what), retry_after },
+            Self::Unavailable { what, .. } => Self::Unavailable { what: told(what), retry_after },
+            other => Self::Unavailable { what: told(other.to_string()), retry_after },
         }
     }
 }
