@@ -7,8 +7,8 @@ use apiary_identity::{Envelope, Guard, Id, KeyPair, Revocation, Role};
 use apiary_protocol::EventKind;
 use apiary_store::model::{
     Bulk, BulkAction, BulkState, BulkStep, Cancel, ColonyKey, Effect, EventBounds, EventFilter, EventOrder, EventPage,
-    Limit, LimitKind, LimitPolicy, LimitRecord, NewEvent, NewProcess, Pause, PauseKind, PauseTarget, PendingBound,
-    ProcessCursor, ProcessFilter, Registration,
+    LastSeen, Limit, LimitKind, LimitPolicy, LimitRecord, NewEvent, NewProcess, Pause, PauseKind, PauseTarget,
+    PendingBound, ProcessCursor, ProcessFilter, Registration,
 };
 use apiary_store::{Store, StoreError};
 use apiary_tests::Backend;
@@ -24,6 +24,10 @@ on_each_store!(
     an_operation_makes_an_event_for_each_process_it_changed,
     a_change_that_is_refused_leaves_no_event,
     a_reader_misses_nothing_while_others_commit,
+    an_executor_that_claimed_first_registers_for_the_first_time,
+    a_page_says_where_the_stream_ends,
+    brokers_that_delete_at_once_delete_no_more_than_one,
+    an_event_of_the_future_does_not_keep_older_ones,
     colonies_have_streams_of_their_own,
     events_are_found_by_each_field,
     a_page_reads_a_bounded_number_of_events,
@@ -214,6 +218,63 @@ async fn a_reader_misses_nothing_while_others_commit(backend: Backend) {
     }
 }
 
+async fn an_executor_that_claimed_first_registers_for_the_first_time(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let (store, colony, key) = (&tenant.store, tenant.colony.key, KeyPair::generate().id());
+    let seen = LastSeen {
+        colony,
+        key,
+        executor_type: "t".to_owned(),
+        name: "bee".to_owned(),
+        last_heard_ms: NOW,
+        offer: None,
+    };
+    store.record_last_seen(&[seen]).await.unwrap();
+    let registration = Registration { is_granted: true, ..registration(key) };
+    let room = PendingBound { count_max: 1, gives_way_before_ms: 0 };
+    for _ in 0..2 {
+        store.register_executor(colony, &registration, room, NOW, of(EventKind::ExecutorRegistered)).await.unwrap();
+    }
+    assert_eq!(kinds(&all(store, colony).await), [EventKind::ExecutorRegistered]);
+}
+
+async fn a_page_says_where_the_stream_ends(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let (store, colony, every) = (&tenant.store, tenant.colony.key, EventFilter::default());
+    let head = async |order| store.list_events(colony, &every, order, 1).await.unwrap().head;
+    assert_eq!(head(EventOrder::Last).await, 0);
+    store.add_events(colony, &vec![event(EventKind::GuardSet); 3]).await.unwrap();
+    for order in [EventOrder::After(0), EventOrder::After(9), EventOrder::Last] {
+        assert_eq!(head(order).await, 3, "{order:?}");
+    }
+}
+
+async fn brokers_that_delete_at_once_delete_no_more_than_one(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let (store, colony) = (tenant.store.clone(), tenant.colony.key);
+    store.add_events(colony, &vec![event(EventKind::GuardSet); 60]).await.unwrap();
+    let bounds = EventBounds { changes_max: 40, refusals_max: 0, before_ms: i64::MIN, rows_max: 100 };
+    let deletions = (0..4).map(|_| {
+        let store = store.clone();
+        tokio::spawn(async move { store.forget_events(&bounds).await.unwrap() })
+    });
+    let mut deleted = 0;
+    for deletion in deletions.collect::<Vec<_>>() {
+        deleted += deletion.await.unwrap();
+    }
+    assert_eq!((deleted, all(&store, colony).await.events.len()), (20, 40));
+}
+
+async fn an_event_of_the_future_does_not_keep_older_ones(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let (store, colony) = (&tenant.store, tenant.colony.key);
+    let at = |time_ms| NewEvent { time_ms, ..event(EventKind::GuardSet) };
+    store.add_events(colony, &[at(NOW + 1000), at(NOW), at(NOW + 1)]).await.unwrap();
+    let bounds = EventBounds { changes_max: 100, refusals_max: 100, before_ms: NOW + 1, rows_max: 100 };
+    assert_eq!(store.forget_events(&bounds).await.unwrap(), 1);
+    assert_eq!(all(store, colony).await.events.len(), 2);
+}
+
 async fn colonies_have_streams_of_their_own(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
     let other = Tenant::in_store(&tenant.store, "orchard").await;
@@ -280,6 +341,9 @@ async fn a_page_reads_a_bounded_number_of_events(backend: Backend) {
     let filter = EventFilter { kinds: vec![EventKind::GrantAdded], ..EventFilter::default() };
     let first = store.list_events(colony, &filter, EventOrder::After(0), 10).await.unwrap();
     assert_eq!((first.events.len(), first.next, first.is_more), (0, 10_000, true));
+    let none = EventFilter { kinds: vec![EventKind::LimitSet], ..EventFilter::default() };
+    let last = store.list_events(colony, &none, EventOrder::Last, 10).await.unwrap();
+    assert_eq!((last.events.len(), last.is_more), (0, true), "older ones were not read");
     let second = store.list_events(colony, &filter, EventOrder::After(first.next), 10).await.unwrap();
     assert_eq!((second.events.len(), second.next, second.is_more), (1, 12_001, false));
     let full = store.list_events(colony, &EventFilter::default(), EventOrder::After(5), 10).await.unwrap();
