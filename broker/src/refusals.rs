@@ -75,7 +75,7 @@ struct Bounds {
 struct Table {
     /// The causes that name a known colony.
     known: Causes,
-    /// Those that name none, or one that may be made up. They have a few places of their own.
+    /// Causes that name no colony, or one that may be made up. They have a few places of their own.
     claimed: Causes,
     /// Causes without key, address and method, for what exceeds the bounds of known colonies: as many as these have kinds.
     others: HashMap<(Id, EventKind), Tally>,

@@ -1,5 +1,7 @@
 //! Leaves of events: the bytes that `docs/protocol.md` fixes.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
+
 use apiary_identity::{EventLeaf, Id};
 
 const PROTOCOL: &str = include_str!("../../../docs/protocol.md");

@@ -87,7 +87,8 @@ async fn a_change_is_told_with_its_key_call_and_address(colony: TestColony) {
             ..Default::default()
         },
     ] {
-        assert_eq!(owner.list_events(request.clone()).await.unwrap().events, [cancelled.clone()], "{request:?}");
+        let events = owner.list_events(request.clone()).await.unwrap().events;
+        assert_eq!(events.as_slice(), std::slice::from_ref(cancelled), "{request:?}");
     }
 }
 
