@@ -220,11 +220,11 @@ impl Rows<'_> {
     }
 
     /// Returns the condition that a row of the record has an old row's key.
-    fn has_key(&self) -> (usize, String) {
+    fn has_key(&self, row: &str) -> (usize, String) {
         let columns = self.columns();
         let key = columns.iter().find(|(_, column, _)| column.name == self.table.key);
         let number = key.map_or(0, |(number, ..)| *number);
-        let place = key.map_or_else(String::new, |(_, column, _)| collated(&format!("s.c{number}"), column));
+        let place = key.map_or_else(String::new, |(_, column, _)| collated(&format!("{row}.c{number}"), column));
         (number, format!("k.{} = {place}", named(&self.table.key)))
     }
 
@@ -236,7 +236,7 @@ impl Rows<'_> {
   and not exists (select from ({}) as s where {}) on conflict do nothing",
             self.copied,
             self.select(),
-            self.has_key().1
+            self.has_key("s").1
         )
     }
 
@@ -244,7 +244,8 @@ impl Rows<'_> {
     /// a constraint refuses does not keep the others out.
     fn copy(&self, kept: &str) -> String {
         let (columns, copied) = (self.columns(), &self.copied);
-        let (key, has_key) = self.has_key();
+        let (key, has_key) = self.has_key("s");
+        let is_row = self.has_key("p").1;
         let differs = columns.iter().filter(|(_, column, _)| self.projection.compared.contains(&column.name));
         let differs: String = differs
             .map(|(number, column, _)| {
@@ -267,7 +268,7 @@ begin
         insert into {copied} values (p.c{key}::text, 'newer', null) on conflict do nothing;
         continue;
       end if;
-      update {kept} as k set {sets} where k.{key_name} = p.c{key};
+      update {kept} as k set {sets} where {is_row};
       if found then
         insert into {copied} values (p.c{key}::text, 'updated', null) on conflict do nothing;
       else

@@ -167,5 +167,7 @@ async fn a_key_with_a_collation_of_its_own_is_joined() {
     let before = shop.rows().await;
     shop.cut_over(MAP).await;
     assert_eq!(shop.rows().await, before);
+    shop.event("sub_una", UNA, "past_due", T0 + 60).await;
+    assert_eq!(shop.shadow(MAP).rollback(true).await.unwrap().tables[0].updated, 1);
     shop.database.drop().await;
 }
