@@ -93,7 +93,7 @@ async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>) {
     let refusal = state.lock().unwrap().refusal.clone();
     let is_taken = refusal.is_none();
     let taken = match events.len() {
-        0 => json!([{"outcome": "ready", "encoding": "UTF8", "uncertain": 0}]),
+        0 => json!([{"outcome": "ready", "encoding": "UTF8", "uncertain": 0, "incomplete": 0}]),
         events => Value::from(vec![json!({"outcome": "applied"}); events]),
     };
     let (head, body) = refusal.unwrap_or_else(|| ("200 OK".to_owned(), taken.to_string()));
