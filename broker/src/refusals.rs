@@ -94,8 +94,7 @@ pub(crate) fn kind_of(error: &Error) -> Option<EventKind> {
         Reason::ColonyUnknown => EventKind::RefusedUnknownKey,
         Reason::Overloaded => EventKind::RefusedRate,
         Reason::TooLarge => EventKind::RefusedSize,
-        // After a restart every client is told so once: it is no sign of an attack.
-        Reason::BrokerUnknown => return None,
+        // Among them `BrokerUnknown`: after a restart every client is told so once, which is no sign of an attack.
         _ => return None,
     })
 }
@@ -108,6 +107,8 @@ impl Refusals {
 
     /// Notes an event of a call that names this colony. The first of each cause is kept as it is, the others are counted.
     pub(crate) fn note(&self, colony: Named, event: NewEvent) {
+        // Within bounds, because a stranger chooses the text.
+        let event = event.bounded();
         self.lock().note(colony, event);
     }
 

@@ -1,6 +1,5 @@
 //! The checks as the edge calls them: a refusal is noted for the colony's events, with what is known of whoever was refused.
 
-use apiary_daemon::door::CurrentCall;
 use apiary_identity::{Envelope, Grant, Guard, Id, Outcome, Progress, Revocation, Spec};
 use apiary_protocol::{EventKind, Reason};
 use apiary_store::model::{GrantRecord, NewEvent};
@@ -9,6 +8,7 @@ use uuid::Uuid;
 
 use super::action::{self, Action};
 use super::caller::{Auth, Caller, End, SignedRequest};
+use super::permit::of_call;
 use super::{Permit, ServerPermit};
 use crate::Error;
 use crate::limits::REFUSAL_CLAIM_BYTES_MAX;
@@ -181,24 +181,20 @@ impl Auth {
     }
 
     fn note_as(&self, kind: EventKind, error: &Error, suspect: Suspect) {
-        let call = CurrentCall::get();
         let event = NewEvent {
-            method: call.as_ref().map(|call| call.method().to_owned()).unwrap_or_default(),
             reason: error.reason().as_str().to_owned(),
             key: suspect.key,
             is_proven: suspect.is_proven,
-            address: call.as_ref().map(CurrentCall::address).unwrap_or_default(),
             process_id: suspect.process_id,
             function: suspect.function,
-            request_id: call.as_ref().map(|call| call.request_id().to_owned()).unwrap_or_default(),
             detail: error.to_string(),
-            ..NewEvent::new(kind, self.clock.now_ms())
+            ..of_call(kind, self.clock.now_ms())
         };
         let colony = match suspect.colony {
             Some(id) if self.grants.remembers_colony(&id) => Named::Known(id),
             other => Named::Claimed(other),
         };
-        self.refusals.note(colony, event.bounded());
+        self.refusals.note(colony, event);
     }
 }
 

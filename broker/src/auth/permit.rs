@@ -91,17 +91,12 @@ pub(crate) mod action {
 pub(crate) struct Permit<A: action::Action> {
     colony: Colony,
     who: PermitHolder,
-    /// The call that was permitted; `None` in tests.
-    call: Option<CurrentCall>,
     action: PhantomData<A>,
 }
 
 /// Permission to create colonies: only for the server owner, who is outside every colony.
 #[derive(Debug)]
-pub(crate) struct ServerPermit {
-    key: Id,
-    call: Option<CurrentCall>,
-}
+pub(crate) struct ServerPermit(Id);
 
 /// The ground of a permit.
 #[derive(Clone, Debug)]
@@ -116,7 +111,7 @@ pub(crate) enum PermitHolder {
 
 impl<A: action::Action> Permit<A> {
     pub(in crate::auth) fn new(colony: Colony, who: PermitHolder) -> Self {
-        Self { colony, who, call: CurrentCall::get(), action: PhantomData }
+        Self { colony, who, action: PhantomData }
     }
 
     /// Returns the colony that the permit is for.
@@ -148,28 +143,35 @@ impl<A: action::Action> Permit<A> {
 
     /// Returns the event of a change that is made with this permit.
     pub(crate) fn event(&self, kind: EventKind, now_ms: i64) -> NewEvent {
-        NewEvent { name: self.actor().to_owned(), ..event(kind, now_ms, self.key(), self.call.as_ref()) }
+        proven(kind, now_ms, self.key(), self.actor())
     }
 }
 
 impl ServerPermit {
     pub(in crate::auth) fn new(key: Id) -> Self {
-        Self { key, call: CurrentCall::get() }
+        Self(key)
     }
 
     /// Returns the event of a change that is made with this permit.
     pub(crate) fn event(&self, kind: EventKind, now_ms: i64) -> NewEvent {
-        NewEvent { name: "server owner".to_owned(), ..event(kind, now_ms, self.key, self.call.as_ref()) }
+        proven(kind, now_ms, self.0, "server owner")
     }
 }
 
-fn event(kind: EventKind, now_ms: i64, key: Id, call: Option<&CurrentCall>) -> NewEvent {
-    NewEvent {
-        key: Some(key),
-        is_proven: true,
-        method: call.map(|call| call.method().to_owned()).unwrap_or_default(),
-        address: call.map(CurrentCall::address).unwrap_or_default(),
-        request_id: call.map(|call| call.request_id().to_owned()).unwrap_or_default(),
-        ..NewEvent::new(kind, now_ms)
+fn proven(kind: EventKind, now_ms: i64, key: Id, name: &str) -> NewEvent {
+    NewEvent { key: Some(key), is_proven: true, name: name.to_owned(), ..of_call(kind, now_ms) }
+}
+
+/// Returns an event with the names of the call in progress; without them outside of a call, as in tests.
+pub(super) fn of_call(kind: EventKind, now_ms: i64) -> NewEvent {
+    let event = NewEvent::new(kind, now_ms);
+    match CurrentCall::get() {
+        Some(call) => NewEvent {
+            method: call.method().to_owned(),
+            address: call.address(),
+            request_id: call.request_id().to_owned(),
+            ..event
+        },
+        None => event,
     }
 }

@@ -301,18 +301,27 @@ pub(super) fn grant_page(size: i32, token: &str) -> Result<Page<GrantCursor>, Er
 }
 
 pub(super) fn page<C>(size: i32, token: &str, cursor: impl FnOnce(&str) -> Option<C>) -> Result<Page<C>, Error> {
-    let size = match size {
-        0 => PAGE_SIZE_DEFAULT,
-        size if (1..=PAGE_SIZE_MAX).contains(&size) => size,
-        size => return Err(Error::field("page_size", format!("is 1 to {PAGE_SIZE_MAX}; got {size}"))),
-    };
+    let size = page_size(size)?;
     let after = match token {
         "" => None,
         token => Some(cursor(token).ok_or_else(|| {
             Error::field("page_token", "is none of this list: use `next_page_token` of the page before, as it came")
         })?),
     };
-    Ok(Page { size: i64::from(size), after })
+    Ok(Page { size, after })
+}
+
+/// Decodes the most rows of a page.
+pub(super) fn page_size(size: i32) -> Result<i64, Error> {
+    if size == 0 { Ok(i64::from(PAGE_SIZE_DEFAULT)) } else { rows_max("page_size", size) }
+}
+
+/// Decodes a number of rows that one page can hold.
+pub(super) fn rows_max(field: &'static str, count: i32) -> Result<i64, Error> {
+    match count {
+        count if (1..=PAGE_SIZE_MAX).contains(&count) => Ok(i64::from(count)),
+        count => Err(Error::field(field, format!("is 1 to {PAGE_SIZE_MAX}; got {count}"))),
+    }
 }
 
 pub(super) fn exact(field: &'static str, name: String) -> Result<Option<String>, Error> {

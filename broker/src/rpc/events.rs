@@ -1,7 +1,5 @@
 //! `EventService`.
 
-use std::time::Duration;
-
 use apiary_proto::v1 as pb;
 use apiary_proto::v1::event_service_server::EventService;
 use apiary_protocol::EventKind;
@@ -14,7 +12,7 @@ use super::status::refused;
 use super::{Rpc, decode};
 use crate::Error;
 use crate::engine::EventQuery;
-use crate::limits::{LOG_TIME_MS_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
+use crate::limits::LOG_TIME_MS_MAX;
 
 #[tonic::async_trait]
 impl EventService for Rpc {
@@ -47,22 +45,15 @@ pub(super) fn query(request: pb::ListEventsRequest) -> Result<EventQuery, Error>
             until_ms: time("until_ms", request.until_ms)?,
         },
         order,
-        size: i64::from(size),
-        wait: wait(request.wait_ms)?,
+        size,
+        wait: decode::wait(request.wait_ms)?,
     })
 }
 
-fn order(after: i64, last: i32, page_size: i32) -> Result<(EventOrder, i32), Error> {
-    let bounded = |field, size: i32| match size {
-        size if (1..=PAGE_SIZE_MAX).contains(&size) => Ok(size),
-        size => Err(Error::field(field, format!("is 1 to {PAGE_SIZE_MAX}; got {size}"))),
-    };
+fn order(after: i64, last: i32, page_size: i32) -> Result<(EventOrder, i64), Error> {
     match (after, last) {
-        (after, 0) if after >= 0 => {
-            let size = if page_size == 0 { PAGE_SIZE_DEFAULT } else { bounded("page_size", page_size)? };
-            Ok((EventOrder::After(after), size))
-        }
-        (0, last) => Ok((EventOrder::Last, bounded("last", last)?)),
+        (after, 0) if after >= 0 => Ok((EventOrder::After(after), decode::page_size(page_size)?)),
+        (0, last) => Ok((EventOrder::Last, decode::rows_max("last", last)?)),
         (after, 0) => Err(Error::field("after", format!("is 0, or `next` of the answer before; got {after}"))),
         _ => Err(Error::field("last", "and `after` exclude each other: send one")),
     }
@@ -71,13 +62,13 @@ fn order(after: i64, last: i32, page_size: i32) -> Result<(EventOrder, i32), Err
 fn kinds(word: &str) -> Result<Vec<EventKind>, Error> {
     let kinds: Vec<EventKind> =
         EventKind::ALL.into_iter().filter(|kind| kind.as_str() == word || kind.noun() == word).collect();
-    if word.is_empty() || !kinds.is_empty() {
-        return Ok(if word.is_empty() { Vec::new() } else { kinds });
+    if kinds.is_empty() && !word.is_empty() {
+        return Err(Error::field(
+            "kind",
+            "is no kind of event: send one such as `grant.added`, or a noun such as `grant` or `refused`",
+        ));
     }
-    Err(Error::field(
-        "kind",
-        "is no kind of event: send one such as `grant.added`, or a noun such as `grant` or `refused`",
-    ))
+    Ok(kinds)
 }
 
 fn name(field: &'static str, name: String) -> Result<Option<String>, Error> {
@@ -93,10 +84,6 @@ fn time(field: &'static str, ms: i64) -> Result<Option<i64>, Error> {
         ms if (0..=LOG_TIME_MS_MAX).contains(&ms) => Ok(Some(ms)),
         ms => Err(Error::field(field, format!("is 0 to {LOG_TIME_MS_MAX}; got {ms}"))),
     }
-}
-
-fn wait(wait_ms: i64) -> Result<Duration, Error> {
-    decode::wait(wait_ms)
 }
 
 /// Encodes a page of events.

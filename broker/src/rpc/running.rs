@@ -16,7 +16,7 @@ use crate::Error;
 use crate::engine::{LogOrder, LogPage, WatchEvent, WatchMessage};
 use crate::limits::{
     ATTRIBUTE_KEY_CHARS_MAX, ATTRIBUTE_VALUE_BYTES_MAX, ATTRIBUTES_CALL_MAX, LOG_CALL_LINES_MAX, LOG_FIELDS_BYTES_MAX,
-    LOG_MESSAGE_BYTES_MAX, LOG_TEXT_BYTES_MAX, LOG_TIME_MS_MAX, PAGE_SIZE_MAX,
+    LOG_MESSAGE_BYTES_MAX, LOG_TEXT_BYTES_MAX, LOG_TIME_MS_MAX,
 };
 
 /// Decodes log lines to store.
@@ -94,8 +94,7 @@ pub(super) fn log_order(request: pb::ListLogsRequest) -> Result<(LogFilter, LogO
         _ if !request.page_token.is_empty() => {
             return Err(Error::field("last", "and `page_token` exclude each other: send one"));
         }
-        last if (1..=PAGE_SIZE_MAX).contains(&last) => LogOrder::Last(last.into()),
-        last => return Err(Error::field("last", format!("is 1 to {PAGE_SIZE_MAX}; got {last}"))),
+        last => LogOrder::Last(decode::rows_max("last", last)?),
     };
     Ok((filter, order))
 }

@@ -1,10 +1,10 @@
 //! Events in Postgres.
 
 use apiary_database::{query, sql};
-use apiary_store::limits::EVENTS_SCANNED_MAX;
 use apiary_store::model::{ColonyKey, EventBounds, EventFilter, EventOrder, EventPage, NewEvent};
 use apiary_store::rows::{self, Columns, Fields};
 use apiary_store::{EventStore, StoreResult};
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use crate::fault::{Fault, until_settled};
@@ -25,7 +25,7 @@ impl EventStore for PostgresStore {
         size: i64,
     ) -> StoreResult<EventPage> {
         let size = size.max(0);
-        let scan_max = if filter.is_empty() { size } else { EVENTS_SCANNED_MAX };
+        let scan_max = filter.scan_max(size);
         let (statement, from) = match order {
             EventOrder::After(after) => (sql!("events/list.sql"), after),
             EventOrder::Last => (sql!("events/list_last.sql"), i64::MAX),
@@ -73,22 +73,23 @@ async fn forget_once(store: &PostgresStore, colony: ColonyKey, bounds: &EventBou
     session.begin().await?;
     let excess =
         query(sql!("events/forget_excess.sql")).bind(colony.0).bind(bounds.changes_max).bind(bounds.refusals_max);
-    let excess = session.row(excess).await?;
-    let excess = |column| crate::number(excess.as_ref(), column).map(|count| count.unwrap_or(0));
-    let (changes, refusals) = (excess("changes")?, excess("refusals")?);
+    let (changes, refusals) = counts(session.row(excess).await?.as_ref())?;
     let delete = query(sql!("events/forget_oldest.sql"))
         .bind(colony.0)
         .bind(changes.min(bounds.rows_max))
         .bind(refusals.min(bounds.rows_max))
         .bind(bounds.before_ms)
         .bind(bounds.rows_max);
-    let gone = session.row(delete).await?;
-    let gone = |column| crate::number(gone.as_ref(), column).map(|count| count.unwrap_or(0));
-    let (changes, refusals) = (gone("changes")?, gone("refusals")?);
+    let (changes, refusals) = counts(session.row(delete).await?.as_ref())?;
     let counted = query(sql!("events/forget_counted.sql")).bind(colony.0).bind(changes).bind(refusals);
     session.changed(counted).await?;
     session.commit().await?;
     Ok((changes + refusals).unsigned_abs())
+}
+
+fn counts(row: Option<&PgRow>) -> StoreResult<(i64, i64)> {
+    let count = |column| crate::number(row, column).map(|count| count.unwrap_or(0));
+    Ok((count("changes")?, count("refusals")?))
 }
 
 /// Stores the event of a change, if there is one, as the last statement of its transaction.
@@ -107,8 +108,7 @@ pub(super) async fn record_each<'a>(
     process_ids: impl IntoIterator<Item = &'a Uuid>,
 ) -> Result<(), Fault> {
     let Some(event) = event else { return Ok(()) };
-    let of = |process_id: &Uuid| NewEvent { process_id: Some(*process_id), ..event.clone() };
-    let events: Vec<NewEvent> = process_ids.into_iter().map(of).collect();
+    let events = event.of_each(process_ids);
     add(session, colony, &events).await
 }
 

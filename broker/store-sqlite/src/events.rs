@@ -1,7 +1,6 @@
 //! Events in SQLite.
 
 use apiary_database::{query, sql};
-use apiary_store::limits::EVENTS_SCANNED_MAX;
 use apiary_store::model::{ColonyKey, EventBounds, EventFilter, EventOrder, EventPage, NewEvent};
 use apiary_store::rows::{self, Columns, Fields};
 use apiary_store::{EventStore, StoreResult};
@@ -31,7 +30,7 @@ impl EventStore for SqliteStore {
         size: i64,
     ) -> StoreResult<EventPage> {
         let size = size.max(0);
-        let scan_max = if filter.is_empty() { size } else { EVENTS_SCANNED_MAX };
+        let scan_max = filter.scan_max(size);
         let (statement, from) = match order {
             EventOrder::After(after) => (sql!("events/list.sql"), after),
             EventOrder::Last => (sql!("events/list_last.sql"), i64::MAX),
@@ -157,8 +156,7 @@ pub(super) async fn record_each<'a>(
     process_ids: impl IntoIterator<Item = &'a Uuid>,
 ) -> StoreResult<()> {
     let Some(event) = event else { return Ok(()) };
-    let of = |process_id: &Uuid| NewEvent { process_id: Some(*process_id), ..event.clone() };
-    let events: Vec<NewEvent> = process_ids.into_iter().map(of).collect();
+    let events = event.of_each(process_ids);
     add(write, colony, &events).await
 }
 

@@ -126,7 +126,6 @@ pub fn identify_caller(colony: impl Display, key: impl Display) {
 }
 
 /// The call in progress, for records of what it did.
-#[derive(Clone)]
 pub struct CurrentCall(Arc<Head>);
 
 impl CurrentCall {
@@ -148,12 +147,6 @@ impl CurrentCall {
     /// Returns the other side's address: `socket` for a process on this machine, `unknown` if the door gave none.
     pub fn address(&self) -> String {
         Shown(self.0.peer).to_string()
-    }
-}
-
-impl fmt::Debug for CurrentCall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CurrentCall({})", self.method())
     }
 }
 

@@ -3432,7 +3432,7 @@ pub mod colony_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-/// One event. Empty text means that there is none.
+/// An event. Empty text means that there is none.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Event {
     /// The place in the colony's stream: 1 for the first, in the order of the commits. Numbers are left out only where events were deleted.
@@ -3477,12 +3477,12 @@ pub struct Event {
     /// The details, in words: at most 512 bytes.
     #[prost(string, tag = "14")]
     pub detail: ::prost::alloc::string::String,
-    /// How often it happened since the last event of this cause. Refusals of one cause make one event a minute; its process and request are
-    /// those of the first.
+    /// The number of times that it happened since the last event of this cause. Refusals of one cause make one event a minute; its process and
+    /// request are those of the first.
     #[prost(int64, tag = "15")]
     pub count: i64,
 }
-/// Which events.
+/// The events to list.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListEventsRequest {
     /// The position after which to go on, from `next` of the answer before; 0 for the beginning.
@@ -3518,7 +3518,7 @@ pub struct ListEventsRequest {
     /// Only before this time; 0 for no bound.
     #[prost(int64, tag = "11")]
     pub until_ms: i64,
-    /// How long to wait for an event if none matches, milliseconds; cut to 60,000.
+    /// The longest wait for an event if none matches, in milliseconds; cut to 60,000.
     #[prost(int64, tag = "12")]
     pub wait_ms: i64,
 }

@@ -47,12 +47,8 @@ impl RefusalWriter {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(REFUSALS_TICK) => {}
             }
-            if self.is_idle() {
-                let (due, dropped) = self.refusals.take();
-                self.pass(due, dropped).await;
-            } else {
-                self.pass(Vec::new(), 0).await;
-            }
+            let (due, dropped) = if self.is_idle() { self.refusals.take() } else { (Vec::new(), 0) };
+            self.pass(due, dropped).await;
         }
         let (due, dropped) = self.refusals.take_all();
         self.pass(due, dropped).await;
@@ -77,14 +73,7 @@ impl RefusalWriter {
         if !self.is_idle()
             && let Err(error) = sweep("refusals", self.write()).await
         {
-            self.warn(&error, "refusals not written to the colonies' events; trying again");
-        }
-    }
-
-    fn warn(&self, error: &StoreError, words: &str) {
-        let error = error.to_string();
-        if let Some(held_back) = self.lines.pass(&format!("refusals {error}")) {
-            tracing::warn!(error, held_back, "{words}");
+            warn(&self.lines, &error, "refusals not written to the colonies' events; trying again");
         }
     }
 
@@ -96,10 +85,8 @@ impl RefusalWriter {
                 Some(colony) => {
                     let event = match self.complete(&colony, due.event.clone()).await {
                         Err(error) if !passes(&error) => {
-                            self.warn(
-                                &error,
-                                "the name of a refused key is not known; its refusals are told without it",
-                            );
+                            let words = "the name of a refused key is not known; its refusals are told without it";
+                            warn(&self.lines, &error, words);
                             due.event.clone()
                         }
                         completed => completed?,
@@ -114,7 +101,8 @@ impl RefusalWriter {
             let colony = *colony;
             match self.store.add_events(colony, events).await {
                 Err(error) if !passes(&error) => {
-                    self.warn(&error, "the database does not take refusals of a colony; they are not in its events");
+                    let words = "the database does not take refusals of a colony; they are not in its events";
+                    warn(&self.lines, &error, words);
                 }
                 written => written?,
             }
@@ -176,6 +164,13 @@ impl RefusalWriter {
     }
 }
 
+fn warn(lines: &Throttle, error: &StoreError, words: &str) {
+    let error = error.to_string();
+    if let Some(held_back) = lines.pass(&format!("events {error}")) {
+        tracing::warn!(error, held_back, "{words}");
+    }
+}
+
 /// Returns true for an error that may be over when the same is tried again.
 fn passes(error: &StoreError) -> bool {
     matches!(error, StoreError::Unavailable(_) | StoreError::Trouble(_))
@@ -199,10 +194,7 @@ pub(crate) async fn forget_events(
         let is_more = match sweep("events", store.forget_events(&bounds)).await {
             Ok(deleted) => i64::try_from(deleted).is_ok_and(|deleted| deleted >= EVENT_ROWS_MAX),
             Err(error) => {
-                let error = error.to_string();
-                if let Some(held_back) = lines.pass(&format!("events {error}")) {
-                    tracing::warn!(error, held_back, "events past their bounds not deleted; trying again");
-                }
+                warn(lines, &error, "events past their bounds not deleted; trying again");
                 false
             }
         };

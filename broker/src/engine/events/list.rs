@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use apiary_store::model::{EventFilter, EventOrder, EventPage, StoredEvent, cut_to_bytes};
+use apiary_store::model::{ColonyKey, EventFilter, EventOrder, EventPage, StoredEvent, cut_to_bytes};
 use tokio::time::Instant;
 
 use crate::Error;
@@ -60,7 +60,7 @@ impl Engine {
 
     /// Completes when there is an event after this position, or the time is over. It asks for the head of the stream alone, and only while
     /// somebody waits; so it needs no message from other brokers.
-    async fn next_event(&self, colony: apiary_store::model::ColonyKey, after: i64, until: Instant) {
+    async fn next_event(&self, colony: ColonyKey, after: i64, until: Instant) {
         loop {
             tokio::time::sleep_until(until.min(Instant::now() + EVENTS_LOOK_INTERVAL)).await;
             // An error shows in the read that follows.

@@ -92,7 +92,7 @@ impl Engine {
         } else {
             tracing::info!(colony = colony.name, name = registration.name, %key, "an executor waits for approval");
             if is_new_stranger {
-                self.refusals.note(Named::Known(colony.id), event.bounded());
+                self.refusals.note(Named::Known(colony.id), event);
             }
         }
         let this = ExecutorFilter { executor_type: Some(registration.executor_type), ..of_key };

@@ -65,7 +65,7 @@ impl Engine {
             Ok(retry_at_ms) => {
                 // Gathered, because an executor whose pin is wrong refuses everything.
                 if let Some(event) = refused {
-                    self.refusals.note(Named::Known(permit.colony().id), event.bounded());
+                    self.refusals.note(Named::Known(permit.colony().id), event);
                 }
                 Ok(FailResult { ended: EndResult { existed: false }, retry_at_ms })
             }

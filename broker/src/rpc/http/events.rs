@@ -48,7 +48,7 @@ pub(super) async fn list(State(rpc): State<Arc<Rpc>>, parts: Parts) -> Response 
 fn request(parts: &Parts) -> Result<pb::ListEventsRequest, Error> {
     let Query(mut values) = Query::<HashMap<String, String>>::try_from_uri(&parts.uri)
         .map_err(|error| Error::Invalid(format!("the query cannot be read: {error}")))?;
-    let wait = wait(values.remove("wait").as_deref().or(Some("0s")))?;
+    let wait = wait(values.remove("wait").as_deref())?;
     Ok(pb::ListEventsRequest {
         after: number(&mut values, "after")?,
         last: number(&mut values, "last")?,

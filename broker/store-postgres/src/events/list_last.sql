@@ -1,5 +1,5 @@
--- The last events of a colony that match, newest first, among a bounded number of rows; in each row the end of what was read and of the stream. Absent
--- filters are null.
+-- The last events of a colony that match, newest first, among a bounded number of rows; in each row the end of what was read and of the
+-- stream. Absent filters are null.
 -- $1 colony: bigint, $2 before: bigint, $3 rows to read: bigint, $4 process_id: uuid, $5 key: bytea, $6 function: text,
 -- $7 request_id: text, $8 method: text, $9 kinds: text[], $10 since_ms: bigint, $11 until_ms: bigint, $12 at most: bigint.
 -- Race won: an event is visible only after every event of a lower position, so that a page leaves out nothing that commits meanwhile.

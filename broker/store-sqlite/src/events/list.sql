@@ -1,5 +1,5 @@
--- The events of a colony after a position that match, oldest first, among a bounded number of rows; in each row the end of what was read and of the stream.
--- Absent filters are null.
+-- The events of a colony after a position that match, oldest first, among a bounded number of rows; in each row the end of what was read
+-- and of the stream. Absent filters are null.
 -- ?1 colony, ?2 after, ?3 rows to read, ?4 process_id: blob, ?5 key: blob, ?6 function, ?7 request_id, ?8 method, ?9 kinds: JSON list,
 -- ?10 since_ms, ?11 until_ms, ?12 at most.
 -- Race won: there is one writer, and it commits positions in their order.

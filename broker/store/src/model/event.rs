@@ -4,7 +4,7 @@ use apiary_identity::Id;
 use apiary_protocol::EventKind;
 use uuid::Uuid;
 
-use crate::limits::{EVENT_NAME_BYTES_MAX, EVENT_TEXT_BYTES_MAX};
+use crate::limits::{EVENT_NAME_BYTES_MAX, EVENT_TEXT_BYTES_MAX, EVENTS_SCANNED_MAX};
 
 /// An event to store. Empty text means that there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +125,11 @@ impl NewEvent {
         }
     }
 
+    /// Returns the event once for each of these processes.
+    pub fn of_each<'a>(&self, process_ids: impl IntoIterator<Item = &'a Uuid>) -> Vec<Self> {
+        process_ids.into_iter().map(|process_id| Self { process_id: Some(*process_id), ..self.clone() }).collect()
+    }
+
     /// Returns the event with its text cut to its bounds, and without NUL, which Postgres cannot store.
     pub fn bounded(mut self) -> Self {
         let names = [
@@ -145,9 +150,9 @@ impl NewEvent {
 }
 
 impl EventFilter {
-    /// Returns true if everything matches.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+    /// Returns the number of rows that a page of `size` events reads at most: as many, if everything matches.
+    pub fn scan_max(&self, size: i64) -> i64 {
+        if *self == Self::default() { size } else { EVENTS_SCANNED_MAX }
     }
 }
 
