@@ -45,12 +45,12 @@ pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 /// Bytes of the largest mapping file of shadow mode.
 pub const SHADOW_MAP_BYTES_MAX: usize = 256 * 1024;
 /// Tables of one mapping file.
-pub const SHADOW_TABLES_MAX: usize = 16;
+pub(super) const SHADOW_TABLES_MAX: usize = 16;
 /// Rows that a comparison reads at a time.
-pub const SHADOW_PAGE_ROWS: usize = 1000;
+pub(super) const SHADOW_PAGE_ROWS: usize = 1000;
 /// Most differing rows that a comparison of one table lists.
 pub const SHADOW_SHOWN_MAX: u32 = 500;
 /// Time limit for one statement of shadow mode, such as the first page of a comparison, or the copy of a rollback.
-pub const SHADOW_ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
+pub(super) const SHADOW_ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
 /// Attempts to lock a table, each for half a second, during which its readers wait.
-pub const SHADOW_LOCK_TRIES: u32 = 20;
+pub(super) const SHADOW_LOCK_TRIES: u32 = 20;

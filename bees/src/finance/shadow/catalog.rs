@@ -83,14 +83,14 @@ pub(super) async fn relation(
 ) -> Result<Option<Relation>, ShadowError> {
     let row = transaction.row(query(include_str!("relation.sql")).bind(schema).bind(name)).await?;
     let read = |row: sqlx::postgres::PgRow| {
-        let (kind, inherits): (String, bool) = (row.try_get(0)?, row.try_get(5)?);
+        let (kind, inherits): (String, bool) = (row.try_get(0)?, row.try_get(4)?);
         Ok::<_, sqlx::Error>(Relation {
             is_plain_table: kind == "r" && !inherits,
             owner: row.try_get(1)?,
             has_policies: row.try_get(2)?,
             is_owned: row.try_get(3)?,
-            server: row.try_get(6)?,
-            user: row.try_get(7)?,
+            server: row.try_get(5)?,
+            user: row.try_get(6)?,
         })
     };
     Ok(row.map(read).transpose()?)

@@ -148,8 +148,7 @@ pub(super) async fn compare(
 
 /// Returns the query of the old rows: key, time of the last change, and the compared columns by number.
 fn old_rows(table: &TableMapping, projection: &Projection) -> Result<String, ShadowError> {
-    let column = |name: &str| projection.old.iter().find(|column| column.name == name);
-    let at = match table.changed.as_ref().and_then(|changed| Some((changed, column(&changed.column)?))) {
+    let at = match table.changed.as_ref().and_then(|changed| Some((changed, projection.column(&changed.column)?))) {
         Some((changed, column)) => {
             let place = format!("o.{}", named(&column.name));
             instant(&place, &changed.rule, column).map_err(|words| {
@@ -158,31 +157,31 @@ fn old_rows(table: &TableMapping, projection: &Projection) -> Result<String, Sha
         }
         None => "null::timestamptz".to_owned(),
     };
-    let compared = projection.compared.iter().enumerate().filter_map(|(number, name)| {
-        Some(format!(", {} as c{number}", comparable(&format!("o.{}", named(name)), column(name)?)))
-    });
     Ok(format!(
-        "select o.{}::text collate \"C\" as shadow_key, true as there, {at} as at{} from {}.{} as o",
+        "select o.{}::text collate \"C\" as shadow_key, true as there, {at} as at{} from {} as o",
         named(&table.key),
-        compared.collect::<String>(),
-        named(&table.schema),
-        named(&table.name)
+        compared(projection, |name| format!("o.{}", named(name))),
+        table.place(&table.name)
     ))
+}
+
+/// Returns the compared columns by number, each from its place.
+fn compared(projection: &Projection, place: impl Fn(&str) -> String) -> String {
+    let columns = projection.compared.iter().enumerate().filter_map(|(number, name)| {
+        Some(format!(", {} as c{number}", comparable(&place(name), projection.column(name)?)))
+    });
+    columns.collect()
 }
 
 /// Returns the query of the record's rows, in the same form.
 fn record_rows(table: &TableMapping, projection: &Projection) -> String {
     let value = |name: &str| projection.value(name).unwrap_or("null");
-    let compared = projection.compared.iter().enumerate().filter_map(|(number, name)| {
-        let column = projection.old.iter().find(|column| column.name == *name)?;
-        Some(format!(", {} as c{number}", comparable(&format!("({})", value(name)), column)))
-    });
     format!(
         "select ({})::text collate \"C\" as shadow_key, true as there, {} as at, {} as uncertain{} {}",
         value(&table.key),
         projection.own("updated_at"),
         projection.own("order_uncertain"),
-        compared.collect::<String>(),
+        compared(projection, |name| format!("({})", value(name))),
         projection.rows()
     )
 }

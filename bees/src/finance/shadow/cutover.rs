@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use sqlx::{Row as _, query};
+use sqlx::query;
 use tokio::time::{Instant, sleep};
 
 use super::compare::TableReport;
@@ -110,12 +110,12 @@ impl Shadow {
             return Ok(cutover);
         }
         let compared_at = Instant::now();
-        let mut gates = self.compare_gates(&pending).await?;
+        let gates = self.compare_gates(&pending).await?;
         let plans = self.plans(&pending).await?;
-        for ((table, plan), own) in pending.iter().zip(&plans).zip(&mut gates) {
-            own.extend(plan.gates.iter().cloned());
-            cutover.ready &= own.iter().all(|gate| gate.passed);
-            let (gates, statements) = (std::mem::take(own), plan.statements.clone());
+        for ((table, plan), mut gates) in pending.iter().zip(&plans).zip(gates) {
+            gates.extend(plan.gates.iter().cloned());
+            cutover.ready &= gates.iter().all(|gate| gate.passed);
+            let statements = plan.statements.clone();
             cutover.tables.push(TableCutover { old: table.old(), since: None, gates, statements });
         }
         if apply && cutover.ready {
@@ -150,9 +150,10 @@ impl Shadow {
                 ),
             ),
         };
-        let rows = match *agreed >= self.mapping.rows_min {
-            true => Gate::passed("rows", format!("{agreed} agree, `rows_min` is {}", self.mapping.rows_min)),
-            false => Gate::refused("rows", format!("{agreed} agree, `rows_min` is {}", self.mapping.rows_min)),
+        let rows = Gate {
+            name: "rows",
+            passed: *agreed >= self.mapping.rows_min,
+            words: format!("{agreed} agree, `rows_min` is {}", self.mapping.rows_min),
         };
         let report = match report.is_clean() {
             true => Gate::passed("report", counts),
@@ -234,8 +235,7 @@ impl Shadow {
         let mut found = Vec::new();
         for table in tables {
             let statement = query(include_str!("holders.sql")).bind(&table.schema).bind(&table.name);
-            let row = transaction.row(statement).await?;
-            found.extend(row.map(|row| row.try_get::<Option<String>, _>(0)).transpose()?.flatten());
+            found.extend(transaction.value::<String>(statement).await?);
         }
         transaction.rollback().await;
         Ok(found)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::limits::SHADOW_TABLES_MAX;
 use super::error::ShadowError;
-use super::rule::{Literal, Rule};
+use super::rule::{Literal, Rule, named};
 use super::sources::{SOURCES, Source};
 
 /// Bytes of a name in Postgres.
@@ -106,23 +106,22 @@ impl Mapping {
         if file.table.len() > SHADOW_TABLES_MAX {
             return Err(ShadowError::Usage(format!("at most {SHADOW_TABLES_MAX} tables go into one mapping")));
         }
-        let mapping = Self {
+        let mut mapping = Self {
             lag: duration("lag", file.lag.as_deref(), Duration::from_secs(60))?,
             clean_for: duration("clean_for", file.clean_for.as_deref(), Duration::from_secs(24 * 3600))?,
             rows_min: file.rows_min.unwrap_or(1),
             tables: Vec::new(),
         };
-        let mut tables: Vec<TableMapping> = Vec::new();
         for entry in file.table {
             let old = entry.old.clone();
             let at = |words: String| ShadowError::Usage(format!("table `{old}`: {words}"));
             let table = entry.read(file.livemode, &file.account).map_err(at)?;
-            if tables.iter().any(|other| other.old() == table.old()) {
+            if mapping.tables.iter().any(|other| other.old() == table.old()) {
                 return Err(at("it is given twice".to_owned()));
             }
-            tables.push(table);
+            mapping.tables.push(table);
         }
-        Ok(Self { tables, ..mapping })
+        Ok(mapping)
     }
 }
 
@@ -143,14 +142,9 @@ impl Entry {
             let rule = rule(value).map_err(|words| format!("column `{column}`: {words}"))?;
             columns.insert(column, rule);
         }
-        match columns.get(&self.key) {
-            Some(rule) if *rule == Rule { from: rule.from.clone(), ..Rule::default() } && rule.from.is_some() => {}
-            _ => {
-                return Err(format!(
-                    "the key `{}` stands in `columns`, with a column of the record as it is",
-                    self.key
-                ));
-            }
+        let key = columns.get(&self.key);
+        if key.is_none_or(|rule| rule.from.as_deref().is_none_or(|from| *rule != Rule::column(from))) {
+            return Err(format!("the key `{}` stands in `columns`, with a column of the record as it is", self.key));
         }
         let changed = self.changed.map(changed).transpose().map_err(|words| format!("`changed`: {words}"))?;
         if let Some(changed) = changed.as_ref().filter(|changed| columns.contains_key(&changed.column)) {
@@ -215,9 +209,14 @@ impl TableMapping {
         format!("{}.{}", self.schema, self.name)
     }
 
-    /// Returns the name of the relation of the state of record.
-    pub fn record(&self) -> &'static str {
-        self.source.name
+    /// Returns a name in the table's schema, as SQL.
+    pub(super) fn place(&self, name: &str) -> String {
+        format!("{}.{}", named(&self.schema), named(name))
+    }
+
+    /// Returns what a column has in rows that only the record has.
+    pub(super) fn missing(&self, column: &str) -> Option<&Literal> {
+        self.columns.get(column)?.missing.as_ref()
     }
 
     /// Returns the name of the old table while a view has its name.

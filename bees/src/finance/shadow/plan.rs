@@ -105,7 +105,7 @@ impl Facts {
             return Gate::refused("columns", format!("{} {words}", column.name));
         }
         let needs_value = |name: &&String| {
-            let has_value = table.columns.get(*name).is_some_and(|rule| rule.missing.is_some());
+            let has_value = table.missing(name).is_some();
             projection.old.iter().any(|column| {
                 column.name == **name && column.not_null && !column.has_default && !column.is_generated && !has_value
             })
@@ -144,8 +144,8 @@ pub(super) async fn plan(transaction: &mut Transaction, table: &TableMapping) ->
     let view = |name: &str, kept: &str| create_view(table, &facts, name, kept, definition.as_deref());
     transaction.run(&view(&table.trial(), &table.name)).await?;
     // What only a read of a row shows, such as two collations that do not go together.
-    let made = format!("{}.{}", named(&table.schema), named(&table.trial()));
-    transaction.run(&format!("select count(t.v) from (select v::text from {made} as v limit 1) as t")).await?;
+    let trial = table.place(&table.trial());
+    transaction.run(&format!("select count(t.v) from (select v::text from {trial} as v limit 1) as t")).await?;
     gates.push(types_gate(transaction, table, &facts).await?);
     let made = grants(transaction, &table.schema, &table.trial()).await?;
     gates.push(try_roles(transaction, table, &facts.grants).await?);
@@ -155,8 +155,7 @@ pub(super) async fn plan(transaction: &mut Transaction, table: &TableMapping) ->
 
 /// Returns the query of a view of the record. A view inside another reads with the rights of whoever asks, if it says so.
 async fn definition(transaction: &mut Transaction, view: &str) -> Result<String, ShadowError> {
-    let row = transaction.row(query(include_str!("definition.sql")).bind(view)).await?;
-    let text: Option<String> = row.map(|row| row.try_get(0)).transpose()?.flatten();
+    let text = transaction.value(query(include_str!("definition.sql")).bind(view)).await?;
     text.ok_or_else(|| ShadowError::Usage(format!("public.{view} is missing: apply deploy/supabase/migrations")))
 }
 
@@ -165,9 +164,7 @@ async fn rows_gate(transaction: &mut Transaction, table: &TableMapping, facts: &
     let base = table.source.base;
     if !facts.is_invoker() {
         let statement = query(include_str!("view_owner.sql")).bind(&facts.relation.owner).bind(base);
-        let row = transaction.row(statement).await?;
-        let sees_all = row.map(|row| row.try_get(0)).transpose()?.unwrap_or(false);
-        return Ok(match sees_all {
+        return Ok(match transaction.value(statement).await?.unwrap_or(false) {
             true => Gate::passed("policies", "the table has none: whoever may read it sees all rows".to_owned()),
             false => Gate::refused(
                 "policies",
@@ -246,19 +243,18 @@ async fn grants(transaction: &mut Transaction, schema: &str, name: &str) -> Resu
 
 /// Reads nothing of the trial view as every role that may read the old table.
 async fn try_roles(transaction: &mut Transaction, table: &TableMapping, grants: &[Grant]) -> Result<Gate, ShadowError> {
-    let view = format!("{}.{}", named(&table.schema), named(&table.trial()));
-    let mut roles: Vec<(&str, &str)> = Vec::new();
-    for grant in grants.iter().filter(|grant| grant.right == "SELECT" && !grant.name.is_empty()) {
-        if !roles.iter().any(|(name, _)| *name == grant.name) && !table.without.contains(&grant.name) {
-            roles.push((&grant.name, &grant.role));
-        }
-    }
+    let view = table.place(&table.trial());
+    let readers = grants.iter().filter(|grant| grant.right == "SELECT" && !grant.name.is_empty());
+    let readers = readers.filter(|grant| !table.without.contains(&grant.name));
+    let mut roles: Vec<(&str, &str)> = readers.map(|grant| (grant.name.as_str(), grant.role.as_str())).collect();
+    // They come in the order of the roles.
+    roles.dedup();
     transaction.rows(query(include_str!("try_role.sql"))).await?;
     let (mut refused, mut untried) = (Vec::new(), Vec::new());
     for (name, role) in &roles {
         transaction.run(&format!("grant select on {view} to {role}")).await?;
-        let row = transaction.row(query("select pg_temp.shadow_try($1, $2)").bind(*name).bind(&view)).await?;
-        match row.map(|row| row.try_get::<Option<String>, _>(0)).transpose()?.flatten() {
+        let words = transaction.value::<String>(query("select pg_temp.shadow_try($1, $2)").bind(*name).bind(&view));
+        match words.await? {
             None => {}
             Some(words) if words.contains("permission denied to set role") => untried.push(*name),
             Some(words) => refused.push(format!("{name} ({words})")),
@@ -277,9 +273,8 @@ async fn try_roles(transaction: &mut Transaction, table: &TableMapping, grants: 
         (_, false) => Gate::refused(
             "readers",
             format!(
-                "{} may not act as {}, so that it is not known whether they could read the view: connect as a role that \
-                 may, or list them in `without`",
-                "the connection's role",
+                "the connection's role may not act as {}, so that it is not known whether they could read the view: connect \
+                 as a role that may, or list them in `without`",
                 untried.join(", ")
             ),
         ),
@@ -291,11 +286,11 @@ async fn try_roles(transaction: &mut Transaction, table: &TableMapping, grants: 
 fn create_view(table: &TableMapping, facts: &Facts, name: &str, kept: &str, definition: Option<&str>) -> String {
     let options = if facts.is_invoker() { " with (security_invoker = true)" } else { "" };
     let query = facts.projection.view(table, kept, definition);
-    format!("create view {}.{}{options} as\n{query}", named(&table.schema), named(name))
+    format!("create view {}{options} as\n{query}", table.place(name))
 }
 
 fn statements(table: &TableMapping, facts: &Facts, view: &str, made: &[Grant]) -> Vec<String> {
-    let name = format!("{}.{}", named(&table.schema), named(&table.name));
+    let name = table.place(&table.name);
     let mut found = vec![
         include_str!("refuse_write.sql").lines().skip(1).collect::<Vec<_>>().join("\n"),
         lock(table),
@@ -327,7 +322,7 @@ fn statements(table: &TableMapping, facts: &Facts, view: &str, made: &[Grant]) -
 
 /// Returns the statement that locks the old table.
 pub(super) fn lock(table: &TableMapping) -> String {
-    format!("lock table only {}.{} in access exclusive mode", named(&table.schema), named(&table.name))
+    format!("lock table only {} in access exclusive mode", table.place(&table.name))
 }
 
 /// Returns the statements that give the view's readers, and those whose writes are refused in words, what they had.

@@ -7,6 +7,7 @@ use super::error::ShadowError;
 use super::expression;
 use super::mapping::TableMapping;
 use super::rule::{Rule, named, quoted};
+use super::sources::Source;
 use super::transaction::Transaction;
 
 /// An old table's columns, each with its value in the state of record.
@@ -22,9 +23,10 @@ pub(super) struct Projection {
     pub(super) kept: Vec<String>,
     /// Columns that the mapping does not name.
     pub(super) unlisted: Vec<String>,
-    /// Columns of the object's own row that are used beside those of a view.
-    pub(super) uses_base: bool,
+    /// True if columns of the object's own row are used beside those of a view.
+    uses_base: bool,
     relation: String,
+    /// Join of each object's own row; empty where the relation is that already.
     join: String,
     filter: String,
     /// Prefix of the object's own row.
@@ -40,12 +42,9 @@ struct Origins {
 impl Origins {
     /// Returns a column with its place; true if it is in the base alone.
     fn find(&self, name: &str) -> Option<(String, &Column, bool)> {
-        let of = |columns: &[Column]| columns.iter().position(|column| column.name == name);
-        let at = of(&self.relation)
-            .and_then(|at| self.relation.get(at))
-            .map(|found| (format!("r.{}", named(name)), found, false));
-        at.or_else(|| {
-            of(&self.base).and_then(|at| self.base.get(at)).map(|found| (format!("b.{}", named(name)), found, true))
+        [("r", &self.relation, false), ("b", &self.base, true)].into_iter().find_map(|(prefix, columns, is_of_base)| {
+            let found = columns.iter().find(|column| column.name == name)?;
+            Some((format!("{prefix}.{}", named(name)), found, is_of_base))
         })
     }
 
@@ -104,11 +103,7 @@ impl Projection {
             unlisted: Vec::new(),
             uses_base: filters_base,
             relation: format!("public.{}", named(source.relation)),
-            join: format!(
-                " join public.{} as b on b.account = r.account and b.livemode = r.livemode and b.id = r.{}",
-                named(source.base),
-                named(source.id)
-            ),
+            join: if source.is_view() { join(source) } else { String::new() },
             filter,
             own: if source.is_view() { "b" } else { "r" },
             old: Vec::new(),
@@ -149,8 +144,12 @@ impl Projection {
 
     /// Returns `FROM` and `WHERE` of the record's rows, with each object's own row.
     pub(super) fn rows(&self) -> String {
-        let join = if self.own == "b" { self.join.as_str() } else { "" };
-        format!("from {} as r{join} where {}", self.relation, self.filter)
+        format!("from {} as r{} where {}", self.relation, self.join, self.filter)
+    }
+
+    /// Returns a column of the old table.
+    pub(super) fn column(&self, name: &str) -> Option<&Column> {
+        self.old.iter().find(|column| column.name == name)
     }
 
     /// Returns the place of a column of each object's own row.
@@ -172,11 +171,11 @@ impl Projection {
         let columns = columns.collect::<Vec<_>>().join(",");
         let relation = definition.map_or_else(|| self.relation.clone(), |query| format!("({query})"));
         let join = if self.uses_base { self.join.as_str() } else { "" };
-        let key = self.old.iter().find(|column| column.name == table.key);
+        let key = self.column(&table.key);
         let key = key.and_then(|column| Some(expression::collated(self.values.get(&table.key)?, column)));
         let kept = match (self.kept.is_empty(), key) {
             (false, Some(key)) => {
-                let kept = format!("{}.{}", named(&table.schema), named(kept_table));
+                let kept = table.place(kept_table);
                 format!("\nleft join {kept} as k on k.{} = {key}", named(&table.key))
             }
             _ => String::new(),
@@ -185,10 +184,18 @@ impl Projection {
     }
 }
 
+fn join(source: &Source) -> String {
+    format!(
+        " join public.{} as b on b.account = r.account and b.livemode = r.livemode and b.id = r.{}",
+        named(source.base),
+        named(source.id)
+    )
+}
+
 /// Returns the value of a column that the record does not have.
 fn kept_value(table: &TableMapping, column: &Column) -> String {
     let place = format!("k.{}", named(&column.name));
-    match table.columns.get(&column.name).and_then(|rule| rule.missing.as_ref()) {
+    match table.missing(&column.name) {
         Some(missing) => {
             let missing = missing.sql(&column.type_name);
             format!("case when k.{} is null then {missing} else {place} end", named(&table.key))

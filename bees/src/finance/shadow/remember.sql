@@ -10,4 +10,4 @@ set mapping = excluded.mapping, agreed = excluded.agreed, reported_at = excluded
       else now()
     end
 where s.cut_over_at is null
-returning extract(epoch from now() - clean_since)::float8
+returning floor(extract(epoch from now() - clean_since))::bigint

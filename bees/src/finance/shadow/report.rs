@@ -117,9 +117,7 @@ impl Shadow {
         state::prepare(&mut transaction).await?;
         for (table, report) in tables.iter().zip(reports) {
             let clean = state::remember(&mut transaction, table, report.is_clean(), report.agreed).await?;
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole seconds, not negative")]
-            let clean = clean.map(|seconds| seconds.max(0.0) as u64);
-            report.clean_for_s = clean;
+            report.clean_for_s = clean.map(|seconds| u64::try_from(seconds).unwrap_or_default());
         }
         transaction.commit().await
     }

@@ -22,7 +22,7 @@ use super::transaction::Transaction;
 const COPIED: &str = "apiary_shadow_copied_";
 
 /// The rollback of every table of a mapping.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Rollback {
     /// True if the old tables have their names, by this call or an earlier one.
     pub done: bool,
@@ -137,14 +137,14 @@ impl Shadow {
         let triggers = transaction.rows(statement).await?;
         let triggers = triggers.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
         let triggers = triggers.collect::<Result<Vec<(String, String)>, sqlx::Error>>()?;
-        let has_missing = |name: &&String| table.columns.get(*name).is_none_or(|rule| rule.missing.is_none());
+        let lacks_missing = |name: &&String| table.missing(name).is_none();
         let rows = Rows { table, projection: &projection, lag: self.mapping.lag, copied: format!("pg_temp.{copied}") };
         let steps = rows.steps(&kept, &triggers, self.lock_tries);
         let one = RolledBack {
             old: table.old(),
             since: Some(since.to_owned()),
             statements: [&steps.copy[..], &steps.swap, &steps.finish].concat(),
-            unfilled: projection.kept.iter().filter(has_missing).cloned().collect(),
+            unfilled: projection.kept.iter().filter(lacks_missing).cloned().collect(),
             ..RolledBack::default()
         };
         Ok((one, steps))
@@ -162,8 +162,7 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     fn steps(&self, kept: &str, triggers: &[(String, String)], tries: u32) -> Steps {
-        let schema = named(&self.table.schema);
-        let (view, kept) = (format!("{schema}.{}", named(&self.table.name)), format!("{schema}.{}", named(kept)));
+        let (view, kept) = (self.table.place(&self.table.name), self.table.place(kept));
         let mut copy = vec![
             // A constraint that is deferred would fail at the commit, and undo everything.
             "set constraints all immediate".to_owned(),
@@ -202,7 +201,7 @@ impl Rows<'_> {
     /// Returns the condition that an old row was changed later than the record's, by more than the lag.
     fn is_newer(&self) -> String {
         let Some(changed) = &self.table.changed else { return "false".to_owned() };
-        let column = self.projection.old.iter().find(|column| column.name == changed.column);
+        let column = self.projection.column(&changed.column);
         let at = column.and_then(|column| instant(&format!("k.{}", named(&column.name)), &changed.rule, column).ok());
         let lag = interval(self.lag);
         at.map_or_else(
@@ -345,7 +344,7 @@ fn insert(table: &TableMapping, projection: &Projection, kept: &str, columns: &[
     let mut names: Vec<String> = columns.iter().map(|(_, column, _)| named(&column.name)).collect();
     let mut values: Vec<String> = columns.iter().map(|(number, ..)| format!("p.c{number}")).collect();
     for column in projection.old.iter().filter(|column| projection.kept.contains(&column.name)) {
-        if let Some(missing) = table.columns.get(&column.name).and_then(|rule| rule.missing.as_ref()) {
+        if let Some(missing) = table.missing(&column.name) {
             names.push(named(&column.name));
             values.push(missing.sql(&column.type_name));
         }

@@ -19,9 +19,7 @@ pub(super) struct State {
 impl State {
     /// Reads the state of a table; that of a table without one is empty.
     pub(super) async fn read(transaction: &mut Transaction, table: &TableMapping) -> Result<Self, ShadowError> {
-        let exists = transaction.row(query(include_str!("state_exists.sql"))).await?;
-        let exists = exists.map(|row| row.try_get(0)).transpose()?.unwrap_or(false);
-        if !exists {
+        if !exists(transaction).await? {
             return Ok(Self::default());
         }
         let row = transaction.row(query(include_str!("state_row.sql")).bind(table.old())).await?;
@@ -44,11 +42,14 @@ impl State {
 
 /// Makes the table of the state, if it is missing.
 pub(super) async fn prepare(transaction: &mut Transaction) -> Result<(), ShadowError> {
-    let exists = transaction.row(query(include_str!("state_exists.sql"))).await?;
-    match exists.map(|row| row.try_get(0)).transpose()? {
-        Some(true) => Ok(()),
-        _ => transaction.script(include_str!("state.sql")).await,
+    match exists(transaction).await? {
+        true => Ok(()),
+        false => transaction.script(include_str!("state.sql")).await,
     }
+}
+
+async fn exists(transaction: &mut Transaction) -> Result<bool, ShadowError> {
+    Ok(transaction.value(query(include_str!("state_exists.sql"))).await?.unwrap_or(false))
 }
 
 /// Remembers a report of all rows; returns the seconds for which reports have been clean.
@@ -57,11 +58,10 @@ pub(super) async fn remember(
     table: &TableMapping,
     is_clean: bool,
     agreed: u64,
-) -> Result<Option<f64>, ShadowError> {
+) -> Result<Option<i64>, ShadowError> {
     let agreed = i64::try_from(agreed).unwrap_or(i64::MAX);
     let statement = query(include_str!("remember.sql")).bind(table.old()).bind(&table.text).bind(is_clean).bind(agreed);
-    let row = transaction.row(statement).await?;
-    Ok(row.map(|row| row.try_get(0)).transpose()?.flatten())
+    transaction.value(statement).await
 }
 
 /// Remembers a cutover, in its transaction.

@@ -3,7 +3,7 @@
 use apiary_database::{PostgresPool, PostgresPoolOptions, PostgresSession, Statement, read_url_encrypted};
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Postgres, query};
+use sqlx::{AssertSqlSafe, Decode, Postgres, Row as _, Type, query};
 
 use super::super::limits::{CONNECT_TIMEOUT, SHADOW_ANSWER_TIMEOUT};
 use super::error::ShadowError;
@@ -36,16 +36,17 @@ pub(super) struct Transaction {
 impl Transaction {
     /// Begins a transaction.
     pub(super) async fn begin(pool: &PostgresPool) -> Result<Self, ShadowError> {
-        Self::begin_with(pool, SETTINGS).await
+        let mut session = pool.session().await?;
+        session.begin().await?;
+        session.script(SETTINGS).await?;
+        Ok(Self { session })
     }
 
     /// Begins a transaction that sees one state of the database, and changes nothing.
     pub(super) async fn snapshot(pool: &PostgresPool) -> Result<Self, ShadowError> {
-        let mut session = pool.session().await?;
-        session.begin().await?;
-        session.script("set transaction isolation level repeatable read, read only").await?;
-        session.script(SETTINGS).await?;
-        Ok(Self { session })
+        let mut transaction = Self::begin(pool).await?;
+        transaction.script("set transaction isolation level repeatable read, read only").await?;
+        Ok(transaction)
     }
 
     /// Begins a transaction that waits for each lock for half a second: less than the second after which Postgres looks
@@ -53,20 +54,13 @@ impl Transaction {
     pub(super) async fn impatient(pool: &PostgresPool) -> Result<Self, ShadowError> {
         let mut transaction = Self::begin(pool).await?;
         transaction.lock_others_out().await?;
-        transaction.session.script("set local lock_timeout = '500ms'").await?;
+        transaction.script("set local lock_timeout = '500ms'").await?;
         Ok(transaction)
     }
 
     /// Waits for other commands of shadow mode that change something, and keeps later ones waiting.
     pub(super) async fn lock_others_out(&mut self) -> Result<(), ShadowError> {
         self.rows(query(include_str!("advisory_lock.sql"))).await.map(drop)
-    }
-
-    async fn begin_with(pool: &PostgresPool, settings: &'static str) -> Result<Self, ShadowError> {
-        let mut session = pool.session().await?;
-        session.begin().await?;
-        session.script(settings).await?;
-        Ok(Self { session })
     }
 
     /// Runs a statement; returns its rows.
@@ -83,6 +77,18 @@ impl Transaction {
         statement: impl Into<Statement<'_, Postgres>>,
     ) -> Result<Option<PgRow>, ShadowError> {
         Ok(self.rows(statement).await?.into_iter().next())
+    }
+
+    /// Runs a statement; returns the first value of its first row, if there is one that is not null.
+    pub(super) async fn value<T>(
+        &mut self,
+        statement: impl Into<Statement<'_, Postgres>>,
+    ) -> Result<Option<T>, ShadowError>
+    where
+        T: for<'r> Decode<'r, Postgres> + Type<Postgres>,
+    {
+        let row = self.row(statement).await?;
+        Ok(row.map(|row| row.try_get::<Option<T>, _>(0)).transpose()?.flatten())
     }
 
     /// Runs a statement; returns the number of rows that it changed.

@@ -3,7 +3,7 @@
 use apiary_bees::finance::shadow::{Cutover, Gate};
 use clap::Args;
 
-use super::{Map, fault, script};
+use super::{DRY, Map, script};
 use crate::context::Context;
 use crate::exit::Fault;
 use crate::output::{note, table};
@@ -29,10 +29,7 @@ pub(crate) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
-    let shadow = arguments.map.open(context)?;
-    let cutover = shadow.cutover(arguments.yes).await;
-    shadow.close().await;
-    let cutover = cutover.map_err(fault)?;
+    let cutover = arguments.map.run(context, async |shadow| shadow.cutover(arguments.yes).await).await?;
     context.format.print(&cutover, text)?;
     if cutover.done {
         note("the old names show the bee's rows; turn the old handler off, whose writes are refused from now on");
@@ -41,7 +38,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     if !cutover.ready {
         return Err(Fault::failure("a gate refuses; nothing was changed").into());
     }
-    note("nothing was changed; --yes runs these statements");
+    note(DRY);
     Ok(())
 }
 
@@ -52,7 +49,7 @@ fn text(cutover: &Cutover) -> String {
             let gates = table(&["gate", "", "state"], one.gates.iter().map(row));
             let is_refused = one.gates.iter().any(|gate| !gate.passed);
             let marks = format!("apiary.shadow: {} is cut over", one.old);
-            match is_refused || one.statements.is_empty() {
+            match is_refused {
                 true => format!("{}\n\n{gates}", one.old),
                 false => format!("{}\n\n{gates}\n\n{}", one.old, script(&one.statements, &marks)),
             }

@@ -34,6 +34,9 @@ impl Command {
     }
 }
 
+/// Note of a command without `--yes`.
+const DRY: &str = "nothing was changed; --yes runs these statements";
+
 /// The mapping file.
 #[derive(Args)]
 struct Map {
@@ -43,10 +46,17 @@ struct Map {
 }
 
 impl Map {
-    /// Reads the file, and prepares the connection of `finance.database_url`.
-    fn open(&self, context: &Context) -> anyhow::Result<Shadow> {
+    /// Reads the file, and makes a call with the connection of `finance.database_url`.
+    async fn run<T>(
+        &self,
+        context: &Context,
+        call: impl AsyncFnOnce(&Shadow) -> Result<T, ShadowError>,
+    ) -> anyhow::Result<T> {
         let mapping = read(&self.file)?;
-        Ok(Shadow::open(&up::bee_values(&Finance, &context.settings), mapping).map_err(fault)?)
+        let shadow = Shadow::open(&up::bee_values(&Finance, &context.settings), mapping).map_err(fault)?;
+        let ended = call(&shadow).await;
+        shadow.close().await;
+        Ok(ended.map_err(fault)?)
     }
 }
 

@@ -1,17 +1,15 @@
 //! `apiary shadow report`.
 
+use apiary_bees::finance::limits::SHADOW_SHOWN_MAX;
 use apiary_bees::finance::shadow::{DifferentRow, ShadowFinding, ShadowReport, TableReport};
 use clap::Args;
 
-use super::{Map, fault};
+use super::Map;
 use crate::arguments::{Past, whole};
 use crate::context::Context;
 use crate::exit::{Exit, Quiet};
 use crate::output::{Format, note, plain, table};
 use crate::profile;
-
-/// Most rows that are listed of a table.
-const SHOWN_MAX: i64 = 500;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,7 +31,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TIME", value_parser = Past::read)]
     since: Option<Past>,
     /// Most differing rows of a table to list; all are counted
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = whole::<u32>(0, SHOWN_MAX))]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = whole::<u32>(0, SHADOW_SHOWN_MAX.into()))]
     show: u32,
     /// Print JSON; the same as --output json
     #[arg(long)]
@@ -41,11 +39,8 @@ pub(crate) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
-    let shadow = arguments.map.open(context)?;
     let since = arguments.since.map(|since| since.at(profile::clock().now()));
-    let report = shadow.report(since, arguments.show).await;
-    shadow.close().await;
-    let report = report.map_err(fault)?;
+    let report = arguments.map.run(context, async |shadow| shadow.report(since, arguments.show).await).await?;
     let format = if arguments.json { Format::Json } else { context.format };
     format.print(&report, text)?;
     if let Some(why) = &report.not_remembered {

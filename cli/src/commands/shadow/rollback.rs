@@ -3,7 +3,7 @@
 use apiary_bees::finance::shadow::{Rollback, RolledBack};
 use clap::Args;
 
-use super::{Map, fault, script};
+use super::{DRY, Map, script};
 use crate::context::Context;
 use crate::exit::Fault;
 use crate::output::{note, plain, table};
@@ -29,13 +29,10 @@ pub(crate) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
-    let shadow = arguments.map.open(context)?;
-    let rollback = shadow.rollback(arguments.yes).await;
-    shadow.close().await;
-    let rollback = rollback.map_err(fault)?;
+    let rollback = arguments.map.run(context, async |shadow| shadow.rollback(arguments.yes).await).await?;
     context.format.print(&rollback, text)?;
     if !rollback.done {
-        note("nothing was changed; --yes runs these statements");
+        note(DRY);
     }
     match rollback.tables.iter().map(|one| one.failed + one.newer + one.only_old).sum::<u64>() {
         0 => Ok(()),
