@@ -77,8 +77,6 @@ impl Breaker {
                 State::Open { .. } if is_late && self.begin_trial(patience) => {
                     return Ok(Pass { breaker: self, is_trial: true });
                 }
-                // Another call was first.
-                State::Open { .. } if is_late => now,
                 State::Open { until, .. } => until.min(patience),
                 State::HalfOpen { .. } => {
                     has_seen_trial |= is_late;

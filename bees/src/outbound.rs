@@ -34,6 +34,11 @@ pub trait CallError: Clone + std::fmt::Display {
     fn not_asked(self, wait: Duration) -> Self;
 }
 
+/// Returns the words of [`CallError::not_asked`] for an error with these words.
+pub(crate) fn not_asked_words(wait: Duration, what: &str) -> String {
+    format!("not asked again for {} s, as long as its last answer says: {what}", wait.as_secs())
+}
+
 /// Limits of the retries before an error is returned.
 #[derive(Clone, Copy, Debug)]
 pub struct Retries {

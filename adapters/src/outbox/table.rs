@@ -117,11 +117,10 @@ impl OutboxTable {
         let ids: Vec<i64> = marks.iter().map(|mark| mark.id).collect();
         let processes: Vec<Option<String>> =
             marks.iter().map(|mark| mark.outcome.as_ref().ok().map(ToString::to_string)).collect();
-        let problem = |mark: &Mark| mark.outcome.clone().err();
         let problems: Vec<Option<String>> =
-            marks.iter().map(|mark| problem(mark).map(|problem| problem.text)).collect();
+            marks.iter().map(|mark| mark.outcome.as_ref().err().map(|problem| problem.text.clone())).collect();
         let may_pass: Vec<bool> =
-            marks.iter().map(|mark| problem(mark).is_some_and(|problem| problem.may_pass)).collect();
+            marks.iter().map(|mark| mark.outcome.as_ref().is_err_and(|problem| problem.may_pass)).collect();
         let [shortest, longest] = [SET_ASIDE_RETRY_MIN, SET_ASIDE_RETRY_MAX]
             .map(|pause| i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
         let mark = query(sql!("mark.sql")).bind(ids).bind(processes).bind(problems);

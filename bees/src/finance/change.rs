@@ -62,10 +62,10 @@ impl Change {
 
     /// Adds the items that other changes of the subscription show, unless this one shows all. Called on a decision, whose
     /// version is greater than those of the changes that it was made of.
-    pub(super) fn add_items(&mut self, others: &[Self]) {
+    pub(super) fn add_items<'a>(&mut self, others: impl Iterator<Item = &'a Self>) {
         let Some(own) = self.subscription.as_mut().filter(|own| !own.shows_every_item()) else { return };
         let mut more: BTreeMap<String, Item> = BTreeMap::new();
-        for other in others.iter().filter_map(|other| other.subscription.as_ref()) {
+        for other in others.filter_map(|other| other.subscription.as_ref()) {
             if other.shows_every_item() && other.state_version > own.items_version {
                 own.items_version.clone_from(&other.state_version);
             }

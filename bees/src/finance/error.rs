@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use apiary_executor_sdk::Fault;
 
-use crate::outbound::{CallError, Severity};
+use crate::outbound::{CallError, Severity, not_asked_words};
 
 /// An error of a call to the state of record. Never holds a key, a password or a row's contents.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -188,12 +188,10 @@ impl CallError for RecordError {
     }
 
     fn not_asked(self, wait: Duration) -> Self {
-        let seconds = wait.as_secs();
-        let told = |what: String| format!("not asked again for {seconds} s, as long as its last answer says: {what}");
         let what = match self {
-            Self::Unavailable { what, .. } => told(what),
-            other => told(other.to_string()),
+            Self::Unavailable { what, .. } => what,
+            other => other.to_string(),
         };
-        Self::Unavailable { what, retry_after: Some(wait) }
+        Self::Unavailable { what: not_asked_words(wait, &what), retry_after: Some(wait) }
     }
 }

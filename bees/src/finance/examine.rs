@@ -35,10 +35,6 @@ pub(super) async fn examine(settings: &Values, clock: Arc<dyn Clock>) -> Vec<Fin
 }
 
 async fn of_record(settings: &Values, clock: Arc<dyn Clock>) -> Vec<Finding> {
-    // The bee would not start.
-    if let Err(error) = settings::choose(settings) {
-        return vec![Finding::of_check(RECORD, Err(error.into()))];
-    }
     let record = match settings::open_existing(settings, clock).await {
         Ok(Ok(record)) => record,
         Ok(Err(why)) => return vec![Finding::of_check(RECORD, Ok(Check::Skipped(why)))],

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, Response, Url, redirect};
+use reqwest::{Client, RequestBuilder, Response, Url, redirect};
 
 use super::limits::{CONNECT_TIMEOUT, RETRY_AFTER_MAX};
 
@@ -60,6 +60,11 @@ fn is_loopback(url: &Url) -> bool {
     host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// Sends a request, and waits at most so long for the head of its answer.
+pub(super) async fn send(request: RequestBuilder, timeout: Duration) -> Result<Response, NoAnswer> {
+    request.timeout(timeout).send().await.map_err(|error| no_answer(error, timeout))
+}
+
 /// Reads the body, up to a bound, so that no answer exhausts the memory. `timeout` is that of the call.
 pub(super) async fn read(mut response: Response, bytes_max: usize, timeout: Duration) -> Result<Vec<u8>, NoAnswer> {
     let mut body = Vec::new();
@@ -73,7 +78,7 @@ pub(super) async fn read(mut response: Response, bytes_max: usize, timeout: Dura
 }
 
 /// Converts an error without an answer. The text omits the URL, because its query or user part may hold a secret.
-pub(super) fn no_answer(error: reqwest::Error, timeout: Duration) -> NoAnswer {
+fn no_answer(error: reqwest::Error, timeout: Duration) -> NoAnswer {
     if error.is_timeout() && !error.is_connect() {
         return NoAnswer::Unavailable(format!("no answer within {} s", timeout.as_secs_f32()));
     }

@@ -1,13 +1,15 @@
 //! Answers to what an event alone leaves open: its place among those of its second, and items that it does not show.
 
-use std::fmt::Display;
 use std::sync::Arc;
+
+use serde_json::Value;
 
 use super::change::{Change, EventRow, SubscriptionChange};
 use super::error::RecordError;
 use super::order::{Contender, decide};
 use super::reads::{ReadError, StripeReads};
 use super::record::Tie;
+use super::stripe::EventError;
 use super::version;
 
 /// The events of a tie, and Stripe itself where there is a key for it.
@@ -32,18 +34,17 @@ impl Resolver {
             );
             return Ok(change);
         };
-        let EventRow { account, livemode, .. } = &change.event;
-        match reads.object(account, *livemode, "subscription", id).await {
-            Ok(object) => match change.with_items(&object["items"]["data"]) {
-                Ok(complete) => Ok(complete),
-                Err(error) => {
-                    items_not_read(id, &error);
-                    Ok(change)
-                }
-            },
-            Err(ReadError::Unavailable { what, retry_after }) => Err(RecordError::Stripe { what, retry_after }),
-            Err(error @ (ReadError::Refused(_) | ReadError::NotFound(_))) => {
-                items_not_read(id, &error);
+        let asked = ask(reads.as_ref(), &change.event, "subscription", id, |object| {
+            change.with_items(&object["items"]["data"])
+        });
+        match asked.await? {
+            Ok(complete) => Ok(complete),
+            Err(why) => {
+                tracing::warn!(
+                    object_id = %id, error = %why,
+                    "an event does not show all items of this subscription, and they cannot be read at Stripe: those of \
+                     before are kept"
+                );
                 Ok(change)
             }
         }
@@ -61,10 +62,9 @@ impl Resolver {
         }
         let mut all: Vec<_> = tie.events.iter().filter_map(|payload| Contender::read(payload)).collect();
         all.extend(Contender::new(change.clone()));
-        let changes: Vec<Change> = all.iter().map(|event| event.change.clone()).collect();
         let (same, before): (Vec<_>, Vec<_>) = all.into_iter().partition(|event| event.second() == second);
         let last = before.iter().map(Contender::second).max();
-        let before: Vec<_> = before.into_iter().filter(|event| Some(event.second()) == last).collect();
+        let (before, older): (Vec<_>, Vec<_>) = before.into_iter().partition(|event| Some(event.second()) == last);
         let Some(decision) = decide(&same, &before) else {
             // The events of the stored state are recorded no longer: this one is older.
             return Ok(only_recorded(change));
@@ -83,7 +83,7 @@ impl Resolver {
             }
         };
         settled.revise(next, !is_known, is_open);
-        settled.add_items(&changes);
+        settled.add_items(same.iter().chain(&before).chain(&older).map(|event| &event.change));
         // Can be less where the events of the stored state are recorded no longer.
         Ok(if settled.state_version() > tie.version.as_str() { settled } else { only_recorded(change) })
     }
@@ -99,33 +99,34 @@ impl Resolver {
             );
             return Ok(None);
         };
-        match reads.object(&change.event.account, change.event.livemode, kind, id).await {
-            Ok(object) => match change.with_object(&object, second) {
-                Ok(read) => Ok(Some(read)),
-                Err(error) => Ok(not_read(id, second, &error)),
-            },
-            Err(ReadError::Unavailable { what, retry_after }) => Err(RecordError::Stripe { what, retry_after }),
-            Err(error @ (ReadError::Refused(_) | ReadError::NotFound(_))) => Ok(not_read(id, second, &error)),
-        }
+        let asked = ask(reads.as_ref(), &change.event, kind, id, |object| change.with_object(object, second));
+        let read = asked.await?.inspect_err(|why| {
+            tracing::warn!(
+                object_id = %id, second, error = %why,
+                "several events of one object bear this second, their order is not certain, and the object cannot be read \
+                 at Stripe"
+            );
+        });
+        Ok(read.ok())
+    }
+}
+
+/// Reads an event's object at Stripe, and makes a change of it; the inner error says why that is not possible.
+async fn ask(
+    reads: &dyn StripeReads,
+    event: &EventRow,
+    kind: &str,
+    id: &str,
+    make: impl FnOnce(&Value) -> Result<Change, EventError> + Send,
+) -> Result<Result<Change, String>, RecordError> {
+    match reads.object(&event.account, event.livemode, kind, id).await {
+        Ok(object) => Ok(make(&object).map_err(|error| error.to_string())),
+        Err(ReadError::Unavailable { what, retry_after }) => Err(RecordError::Stripe { what, retry_after }),
+        Err(error @ (ReadError::Refused(_) | ReadError::NotFound(_))) => Ok(Err(error.to_string())),
     }
 }
 
 /// Returns a change that records an event, and leaves its object as it is.
 fn only_recorded(change: &Change) -> Change {
     Change { event: change.event.clone(), customer: None, subscription: None, object: None }
-}
-
-fn not_read(id: &str, second: i64, error: &impl Display) -> Option<Change> {
-    tracing::warn!(
-        object_id = %id, second, %error,
-        "several events of one object bear this second, their order is not certain, and the object cannot be read at Stripe"
-    );
-    None
-}
-
-fn items_not_read(id: &str, error: &impl Display) {
-    tracing::warn!(
-        object_id = %id, %error,
-        "an event does not show all items of this subscription, and they cannot be read at Stripe: those of before are kept"
-    );
 }

@@ -112,9 +112,6 @@ pub(super) async fn start(settings: &Values, clock: Arc<dyn Clock>) -> Result<Ar
 
 /// Opens the state of record to look at it, if there is one; else says why not. Makes no file.
 pub(super) async fn open_existing(settings: &Values, clock: Arc<dyn Clock>) -> Result<Existing, BeeError> {
-    if !WAYS.iter().any(|(_, setting)| settings.is_set(setting)) {
-        return Ok(Err("no state of record is set here".to_owned()));
-    }
     if let Some(path) = file(settings).filter(|path| !path.exists()) {
         return Ok(Err(format!("{} is created when the finance bee starts", path.display())));
     }
@@ -126,6 +123,9 @@ pub(super) type Existing = Result<Arc<dyn Record>, String>;
 
 /// Looks at the state of record, if one is set.
 pub(super) async fn check(settings: &Values, clock: Arc<dyn Clock>) -> Result<Check, BeeError> {
+    if !WAYS.iter().any(|(_, setting)| settings.is_set(setting)) {
+        return Ok(Check::Skipped("no state of record is set here".to_owned()));
+    }
     let record = match open_existing(settings, clock).await? {
         Ok(record) => record,
         Err(why) => return Ok(Check::Skipped(why)),
@@ -192,7 +192,7 @@ fn postgres(settings: &Values) -> Result<PostgresRecord, SettingError> {
 }
 
 /// Returns the one that is set, or the one that `finance.record` chooses.
-pub(super) fn choose(settings: &Values) -> Result<&str, SettingError> {
+fn choose(settings: &Values) -> Result<&str, SettingError> {
     if let Some(word) = settings.text(&RECORD) {
         return match WAYS.iter().find(|(way, _)| *way == word) {
             Some((way, setting)) if settings.is_set(setting) => Ok(way),

@@ -45,10 +45,11 @@ impl Key {
         match self {
             Self::Secret(secret) => Algorithm::Sha256.made_one_of(secret.expose_secret(), parts, of("v1")),
             Self::Public(key) => {
-                let signed = parts.concat();
+                let mut signed = None;
                 of("v1a").any(|bytes| {
+                    let signed = signed.get_or_insert_with(|| parts.concat());
                     let signature = Signature::from_slice(&bytes);
-                    signature.is_ok_and(|signature| key.verify_strict(&signed, &signature).is_ok())
+                    signature.is_ok_and(|signature| key.verify_strict(signed, &signature).is_ok())
                 })
             }
         }

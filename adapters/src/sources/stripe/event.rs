@@ -56,16 +56,17 @@ pub(super) fn read(body: &[u8]) -> Result<Event, Refusal> {
 
 /// Returns true if a text is an id of Stripe's with this prefix; they have at most 255 characters, as documented.
 fn is_id(text: &str, prefix: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    text.len() <= TEXT_CHARS_MAX
-        && text.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(plain))
+    text.len() <= TEXT_CHARS_MAX && text.strip_prefix(prefix).is_some_and(is_word)
 }
 
 /// Returns true if a text is an account as a thin event names it.
 fn is_context(text: &str) -> bool {
-    let is_part =
-        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    text.len() <= TEXT_CHARS_MAX && text.split('/').all(is_part)
+    text.len() <= TEXT_CHARS_MAX && text.split('/').all(is_word)
+}
+
+/// Returns true for letters, digits and `_`, at least one.
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Describes an error in the JSON and its position, without quoting it.

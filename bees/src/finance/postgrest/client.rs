@@ -53,8 +53,7 @@ impl PostgrestClient {
     }
 
     async fn send(&self, request: RequestBuilder, timeout: Duration) -> Result<Vec<u8>, RecordError> {
-        let response = request.timeout(timeout).send().await;
-        let response = response.map_err(|error| unavailable(http::no_answer(error, timeout)))?;
+        let response = http::send(request, timeout).await.map_err(unavailable)?;
         let status = response.status();
         let retry_after = http::retry_after(response.headers(), self.clock.now());
         let body = http::read(response, ANSWER_BYTES_MAX, timeout).await.map_err(unavailable)?;

@@ -6,7 +6,7 @@ use apiary_database::{SqliteTransaction, SqliteWriter};
 use apiary_executor_sdk::Fault;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Row as _, query};
 
 use super::super::answer;
@@ -61,22 +61,15 @@ const SUBSCRIPTION: Row = Row {
     check: include_str!("check_subscription.sql"),
 };
 
-/// Writes of the objects that are told by their own events alone, by table.
-const OBJECTS: [(&str, &str); 7] = [
-    ("charges", include_str!("write_charges.sql")),
-    ("checkouts", include_str!("write_checkouts.sql")),
-    ("disputes", include_str!("write_disputes.sql")),
-    ("invoices", include_str!("write_invoices.sql")),
-    ("payments", include_str!("write_payments.sql")),
-    ("refunds", include_str!("write_refunds.sql")),
-    ("schedules", include_str!("write_schedules.sql")),
-];
-
-/// Writes of what never changes in these objects, by table.
-const KEEPS: [(&str, &str); 3] = [
-    ("charges", include_str!("keep_charges.sql")),
-    ("checkouts", include_str!("keep_checkouts.sql")),
-    ("payments", include_str!("keep_payments.sql")),
+/// Writes of the objects that are told by their own events alone, by table: of the state, and of what never changes.
+const OBJECTS: [(&str, &str, Option<&str>); 7] = [
+    ("charges", include_str!("write_charges.sql"), Some(include_str!("keep_charges.sql"))),
+    ("checkouts", include_str!("write_checkouts.sql"), Some(include_str!("keep_checkouts.sql"))),
+    ("disputes", include_str!("write_disputes.sql"), None),
+    ("invoices", include_str!("write_invoices.sql"), None),
+    ("payments", include_str!("write_payments.sql"), Some(include_str!("keep_payments.sql"))),
+    ("refunds", include_str!("write_refunds.sql"), None),
+    ("schedules", include_str!("write_schedules.sql"), None),
 ];
 
 impl SqliteRecord {
@@ -130,12 +123,16 @@ impl Record for SqliteRecord {
 
     async fn check(&self) -> Result<Readiness, RecordError> {
         let mut transaction = self.writer.begin().await.map_err(error::of)?;
-        let row = transaction.row(query(include_str!("count_uncertain.sql"))).await.map_err(error::of)?;
-        let number = |row: Option<SqliteRow>| row.map_or(Ok(0_i64), |row| row.try_get(0)).map_err(error::of);
-        let uncertain = u64::try_from(number(row)?).unwrap_or(0);
-        let row = transaction.row(query(include_str!("count_incomplete.sql"))).await.map_err(error::of)?;
-        let incomplete = u64::try_from(number(row)?).unwrap_or(0);
-        Ok(Readiness { encoding: "UTF8".to_owned(), uncertain, incomplete })
+        let row = transaction.row(query(include_str!("readiness.sql"))).await.map_err(error::of)?;
+        let number = |column: &str| {
+            let number = row.as_ref().map_or(Ok(0_i64), |row| row.try_get(column)).map_err(error::of);
+            number.map(|number| u64::try_from(number).unwrap_or(0))
+        };
+        Ok(Readiness {
+            encoding: "UTF8".to_owned(),
+            uncertain: number("uncertain")?,
+            incomplete: number("incomplete")?,
+        })
     }
 
     /// Checkpoints the write-ahead log, so that the one file holds everything.
@@ -149,7 +146,7 @@ impl SqliteRecord {
         let mut transaction = self.writer.begin().await.map_err(error::of)?;
         let (mut answers, mut ties_bytes) = (Vec::with_capacity(changes.len()), 0_usize);
         for change in changes {
-            let mut answer = merge(&mut transaction, change).await?;
+            let mut answer = merge(&mut transaction, change, ties_bytes > TIES_BYTES_MAX).await?;
             if let Answer::Tie(tie) = &answer {
                 ties_bytes += tie.events.iter().map(String::len).sum::<usize>();
                 if ties_bytes > TIES_BYTES_MAX {
@@ -188,13 +185,14 @@ async fn make_private(path: &Path) -> Result<(), RecordError> {
     made.map(drop).map_err(|error| RecordError::Setting(format!("cannot open {}: {error}", path.display())))
 }
 
-/// Applies a change with the steps of the Postgres function `apply_stripe_events`, one statement each.
-async fn merge(transaction: &mut SqliteTransaction, change: &Change) -> Result<Answer, RecordError> {
+/// Applies a change with the steps of the Postgres function `apply_stripe_events`, one statement each. `is_full` says that the
+/// answer has no room for the events of a tie.
+async fn merge(transaction: &mut SqliteTransaction, change: &Change, is_full: bool) -> Result<Answer, RecordError> {
     let document = answer::without_payload(change)?;
     if count(transaction, include_str!("find_event.sql"), &document).await? > 0 {
         return Ok(Answer::Done(Applied::Duplicate));
     }
-    let mut merge = Merge { transaction, change, document, rows_changed: 0, tie: None };
+    let mut merge = Merge { transaction, change, document, rows_changed: 0, tie: None, is_full };
     if let Some(customer) = &change.customer {
         merge.row(&CUSTOMER, &customer.state_version).await?;
     }
@@ -257,6 +255,7 @@ struct Merge<'a> {
     rows_changed: u64,
     /// Stored version of an object whose events tie.
     tie: Option<String>,
+    is_full: bool,
 }
 
 impl Merge<'_> {
@@ -279,11 +278,11 @@ impl Merge<'_> {
     }
 
     async fn object(&mut self, object: &ObjectChange) -> Result<(), RecordError> {
-        let Some((table, write)) = OBJECTS.iter().find(|(table, _)| *table == object.table) else {
+        let Some((table, write, keep)) = OBJECTS.iter().find(|(table, ..)| *table == object.table) else {
             return Err(RecordError::Answer(format!("no table for {}", object.table)));
         };
         let written = self.run(write).await?;
-        if let Some((_, keep)) = KEEPS.iter().find(|(name, _)| name == table) {
+        if let Some(keep) = keep {
             self.run(keep).await?;
         }
         self.settle(include_str!("stored_object.sql"), written, &object.state_version, "object", table).await
@@ -322,6 +321,9 @@ impl Merge<'_> {
 
     async fn finish(self) -> Result<Answer, RecordError> {
         if let Some(version) = self.tie {
+            if self.is_full {
+                return Ok(Answer::Again);
+            }
             let second = Timestamp::from_second(version::second(&version).unwrap_or_default()).unwrap_or_default();
             let select = query(include_str!("events_of.sql")).bind(&self.document).bind(second.to_string());
             let rows = self.transaction.rows(select).await.map_err(error::of)?;

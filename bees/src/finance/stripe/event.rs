@@ -147,9 +147,7 @@ impl Change {
     /// Reads an event in Unicode, and leaves the payload empty.
     fn from_text(text: &str) -> Result<Self, EventError> {
         let event: Event<'_> = serde_json::from_str(text).map_err(|error| EventError::Form(error.to_string()))?;
-        let occurrence = event.occurrence()?;
-        let meaning = meaning(&occurrence, &event.event_type, event.data.object)?;
-        Ok(Self::new(row(&event, &occurrence)?, meaning))
+        Self::of_event(&event)
     }
 
     /// Reads the change that an object as read at Stripe makes: it counts from this second on, like an event.
@@ -158,10 +156,10 @@ impl Change {
     ///
     /// An object that the state of record does not keep, or that lacks a required field.
     pub fn from_object(account: &str, livemode: bool, object: &Value, as_of_s: i64) -> Result<Self, EventError> {
-        let text = object.to_string();
+        let (text, id) = (object.to_string(), object["id"].as_str().unwrap_or_default());
         let object = serde_json::from_str(&text).map_err(|error| EventError::Form(error.to_string()))?;
         let event = Event {
-            id: reading_id(&text, as_of_s),
+            id: reading_id(id, &text, as_of_s),
             event_type: READ.to_owned(),
             created: as_of_s,
             livemode: Some(livemode),
@@ -169,9 +167,13 @@ impl Change {
             api_version: None,
             data: Data { object },
         };
+        Self::of_event(&event)
+    }
+
+    fn of_event(event: &Event<'_>) -> Result<Self, EventError> {
         let occurrence = event.occurrence()?;
-        let meaning = meaning(&occurrence, READ, object)?;
-        Ok(Self::new(row(&event, &occurrence)?, meaning))
+        let meaning = meaning(&occurrence, &event.event_type, event.data.object)?;
+        Ok(Self::new(row(event, &occurrence)?, meaning))
     }
 
     /// Returns this change with another state of its object: the event is recorded, and the object written as given, as
@@ -210,12 +212,11 @@ impl Change {
 
 /// Returns the id in place of an event's for an object as read at Stripe. It depends on the contents, because two reads in
 /// one second may differ.
-fn reading_id(object: &str, as_of_s: i64) -> String {
+fn reading_id(id: &str, object: &str, as_of_s: i64) -> String {
     let mut hasher = DefaultHasher::new();
     object.hash(&mut hasher);
-    let Subject { id, .. } = serde_json::from_str(object).unwrap_or_default();
     let plain = |character: char| if character.is_ascii_alphanumeric() { character } else { '_' };
-    let id: String = id.unwrap_or_default().chars().take(ID_CHARS_MAX / 2).map(plain).collect();
+    let id: String = id.chars().take(ID_CHARS_MAX / 2).map(plain).collect();
     format!("read_{as_of_s}_{id}_{:016x}", hasher.finish())
 }
 

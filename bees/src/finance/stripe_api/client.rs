@@ -149,8 +149,7 @@ impl StripeApi {
 
     async fn send(&self, request: RequestBuilder, call: &Call<'_>) -> Result<Answer, StripeError> {
         let start = Instant::now();
-        let response = request.timeout(self.timeout).send().await;
-        let response = response.map_err(|error| unavailable(http::no_answer(error, self.timeout)))?;
+        let response = http::send(request, self.timeout).await.map_err(unavailable)?;
         let (status, now) = (response.status(), self.clock.now());
         let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
         let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map_or(now, |date| date.timestamp());

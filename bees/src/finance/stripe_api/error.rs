@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::outbound::{CallError, Severity};
+use crate::outbound::{CallError, Severity, not_asked_words};
 
 /// An error of a call to Stripe. Never holds a key or the contents of an object.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -128,8 +128,7 @@ impl CallError for StripeError {
     }
 
     fn not_asked(self, wait: Duration) -> Self {
-        let seconds = wait.as_secs();
-        let told = |what: String| format!("not asked again for {seconds} s, as long as its last answer says: {what}");
+        let told = |what: String| not_asked_words(wait, &what);
         let retry_after = Some(wait);
         match self {
             Self::RateLimited { what, .. } => Self::RateLimited { what: told(what), retry_after },

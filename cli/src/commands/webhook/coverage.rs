@@ -1,5 +1,6 @@
 //! Routes, and functions of the outbox, that no grant covers: the broker would reject their events and rows.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt;
@@ -39,9 +40,10 @@ impl fmt::Display for Target {
 
 impl Target {
     /// Returns the function by which a broker can be asked: of all functions with a prefix, one that no grant names.
-    fn example(&self) -> String {
+    fn example(&self) -> Cow<'_, str> {
+        let Some(prefix) = self.function.strip_suffix('*') else { return Cow::Borrowed(&self.function) };
         let unknown: String = Uuid::new_v4().simple().to_string().chars().take(UNKNOWN_CHARS).collect();
-        self.function.strip_suffix('*').map_or_else(|| self.function.clone(), |prefix| format!("{prefix}{unknown}"))
+        Cow::Owned(format!("{prefix}{unknown}"))
     }
 
     /// Returns the text of the notice.
@@ -86,7 +88,10 @@ pub(crate) fn uncovered(
         .iter()
         .filter(|known| known.grant.role == Role::User && known.revoked_from.is_none() && known.grant.is_valid_at(now));
     let in_force: Vec<_> = in_force.map(|known| &known.grant.scopes).collect();
-    let is_covered = |target: &Target| in_force.iter().any(|one| one.cover(&target.executor_type, &target.example()));
+    let is_covered = |target: &Target| {
+        let example = target.example();
+        in_force.iter().any(|one| one.cover(&target.executor_type, &example))
+    };
     let missing = targets(receivers, outbox).into_iter().filter(|target| !is_covered(target));
     missing.map(|target| target.to_string()).collect()
 }

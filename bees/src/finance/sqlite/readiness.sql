@@ -1,4 +1,4 @@
--- Number of objects the order of whose last events is not certain.
+-- Number of objects the order of whose last events is not certain, and of subscriptions with more items than their events showed.
 select
   (select count(*) from stripe_customers where order_uncertain)
   + (select count(*) from stripe_subscriptions where order_uncertain)
@@ -8,4 +8,5 @@ select
   + (select count(*) from stripe_refunds where order_uncertain)
   + (select count(*) from stripe_disputes where order_uncertain)
   + (select count(*) from stripe_invoices where order_uncertain)
-  + (select count(*) from stripe_schedules where order_uncertain)
+  + (select count(*) from stripe_schedules where order_uncertain) as uncertain,
+  (select count(*) from stripe_subscriptions where items_version < state_version) as incomplete
