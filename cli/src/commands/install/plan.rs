@@ -1,9 +1,9 @@
 //! A plan: folders and files to write, and what is there in their places.
 
-use std::fs::{DirBuilder, File, Permissions};
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::fs::DirBuilder;
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -18,7 +18,7 @@ const FILE_BYTES_MAX: usize = 256 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum State {
-    /// Nothing is there.
+    /// The place is empty.
     New,
     /// The very same text is there.
     Same,
@@ -93,18 +93,8 @@ impl Plan {
         }
         let to_write = self.files.iter().filter(|planned| matches!(planned.state, State::New | State::Changed));
         for planned in to_write {
-            write(&planned.file, &planned.text).with_context(|| planned.file.display().to_string())?;
+            files::replace(&planned.file, &planned.text)?;
         }
         Ok(())
     }
-}
-
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    let folder = path.parent().context("it has no folder")?;
-    let mut file = tempfile::Builder::new().prefix(".apiary-install-").tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().set_permissions(Permissions::from_mode(0o644))?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(File::open(folder)?.sync_all()?)
 }

@@ -1,8 +1,7 @@
 //! The folder with an authority's files: certificates readable by everybody, keys by their owner only. Nothing is
 //! overwritten.
 
-use std::fs::{File, Permissions};
-use std::io::Write as _;
+use std::fs::Permissions;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -65,15 +64,6 @@ impl Folder {
 
     /// Replaces a certificate atomically: readers see the old one or the new one.
     pub(super) fn replace_certificate(&self, name: &str, certificate: &str) -> anyhow::Result<()> {
-        let path = self.certificate(name);
-        let replace = || {
-            let mut file = tempfile::Builder::new().prefix(".apiary-tls-").tempfile_in(&self.0)?;
-            file.write_all(certificate.as_bytes())?;
-            file.as_file().set_permissions(Permissions::from_mode(0o644))?;
-            file.as_file().sync_all()?;
-            file.persist(&path)?;
-            File::open(&self.0)?.sync_all()
-        };
-        replace().with_context(|| path.display().to_string())
+        files::replace(&self.certificate(name), certificate)
     }
 }
