@@ -59,7 +59,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
     }
     let letters = arguments.only.as_deref().unwrap_or(EXPRESS_LETTER);
-    if letters.split(',').any(|letter| letter.trim().eq_ignore_ascii_case(EXPRESS_LETTER)) {
+    // The letter measures nothing on SQLite.
+    if arguments.store.as_deref() != Some("sqlite")
+        && letters.split(',').any(|letter| letter.trim().eq_ignore_ascii_case(EXPRESS_LETTER))
+    {
         match EXPRESS.installed() {
             Ok(folder) => drop(command.env(EXPRESS_FOLDER, folder)),
             Err(error) => eprintln!("the letter {EXPRESS_LETTER} will fail: {error:#}"),
