@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use apiary_identity::{Clock as _, SystemClock};
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+use apiary_tests::stripe;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -151,13 +150,10 @@ impl Sender {
 
     fn request(&self, number: usize) -> anyhow::Result<Vec<u8>> {
         let body = self.event(number)?;
-        let time = SystemClock.now().as_second();
-        let mut hmac = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes())?;
-        hmac.update(format!("{time}.{body}").as_bytes());
-        let signature = hex::encode(hmac.finalize().into_bytes());
+        let signature = stripe::signature(&self.secret, body.as_bytes(), SystemClock.now().as_second());
         let head = format!(
             "POST /webhooks/stripe HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\nstripe-signature: \
-             t={time},v1={signature}\r\ncontent-length: {}\r\n\r\n",
+             {signature}\r\ncontent-length: {}\r\n\r\n",
             self.address,
             body.len()
         );

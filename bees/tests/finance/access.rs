@@ -1,10 +1,10 @@
-//! Until when a subscription is paid: items of several lengths, and pauses of collection.
+//! End of the time that is paid for: items of several lengths, and pauses of collection.
 
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, query_scalar};
 
 use crate::harness::database::PrivateDatabase;
-use crate::harness::event::{T0, apply, event, invoice, subscription};
+use crate::harness::event::{T0, apply, event, invoice, of_account, subscription};
 use crate::harness::file::File;
 
 const DAY: i64 = 86_400;
@@ -61,6 +61,7 @@ fn cases() -> Vec<Case> {
 #[tokio::test]
 async fn all_is_paid_until_the_first_period_ends_and_a_paused_one_only_if_its_invoice_was_paid() {
     let database = PrivateDatabase::migrated().await;
+    let (postgres, mut connection) = (database.record(), database.connect().await);
     for (n, (name, object, bill, expected)) in cases().into_iter().enumerate() {
         let file = File::new().await;
         let mut events = vec![event("evt_1", "customer.subscription.updated", T0 + 90, &object)];
@@ -69,9 +70,7 @@ async fn all_is_paid_until_the_first_period_ends_and_a_paused_one_only_if_its_in
         );
         for event in &events {
             apply(&file.record, event).await;
-            let mut event: Value = serde_json::from_slice(event).unwrap();
-            event["account"] = json!(format!("acct_{n}"));
-            apply(&database.record(), event.to_string().as_bytes()).await;
+            apply(&postgres, &of_account(event, &format!("acct_{n}"))).await;
         }
         let in_file = "select unixepoch(paid_until) from subscription_access";
         let until: i64 = query_scalar(in_file).fetch_one(&mut file.connect().await).await.unwrap();
@@ -79,8 +78,7 @@ async fn all_is_paid_until_the_first_period_ends_and_a_paused_one_only_if_its_in
         let in_postgres = format!(
             "select extract(epoch from paid_until)::bigint from public.subscription_access where account = 'acct_{n}'"
         );
-        let until: Option<i64> =
-            query_scalar(AssertSqlSafe(in_postgres)).fetch_one(&mut database.connect().await).await.unwrap();
+        let until: Option<i64> = query_scalar(AssertSqlSafe(in_postgres)).fetch_one(&mut connection).await.unwrap();
         assert_eq!(until, Some(expected), "{name}");
     }
     database.drop().await;

@@ -8,7 +8,7 @@ use apiary_bees::finance::{Change, ReadError, Record, RecordError, Writer};
 use serde_json::{Value, json};
 
 use crate::harness::database::PrivateDatabase;
-use crate::harness::event::{T0, apply, event, subscription};
+use crate::harness::event::{T0, apply, event, of_account, subscription};
 use crate::harness::file::File;
 use crate::harness::supabase_lite::SupabaseLite;
 use crate::reads::Script;
@@ -122,10 +122,9 @@ async fn which_items_are_kept_does_not_depend_on_the_order_of_arrival() {
         for (n, order) in orders().into_iter().enumerate() {
             let account = format!("acct_{number}x{n}");
             for event in order.into_iter().chain([order[0]]).map(|n| &list[n]) {
-                let mut event: Value = serde_json::from_slice(event).unwrap();
-                event["account"] = json!(account);
-                apply(&file.record, event.to_string().as_bytes()).await;
-                apply(&postgres, event.to_string().as_bytes()).await;
+                let event = of_account(event, &account);
+                apply(&file.record, &event).await;
+                apply(&postgres, &event).await;
             }
             let in_file = stored_of(&*file.record, &account).await;
             assert_eq!(stored_of(&*postgres, &account).await, in_file, "{number}: {order:?}");

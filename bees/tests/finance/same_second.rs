@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::cases::case;
 use crate::harness::database::PrivateDatabase;
-use crate::harness::event::apply;
+use crate::harness::event::{apply, of_account};
 use crate::harness::file::File;
 use crate::harness::supabase_lite::SupabaseLite;
 
@@ -183,9 +183,7 @@ fn deliveries(events: &[Value]) -> Vec<Vec<&Value>> {
 
 /// Moves a sequence to objects of its own, so that many share one record.
 fn renamed(event: &Value, number: usize) -> Vec<u8> {
-    let mut event = event.clone();
-    event["account"] = json!(format!("acct_{number}"));
-    event.to_string().into_bytes()
+    of_account(event.to_string().as_bytes(), &format!("acct_{number}"))
 }
 
 async fn deliver_in_every_order<R: Record>(record: Arc<R>, orders_max: usize) {

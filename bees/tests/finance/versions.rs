@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sqlx::query_scalar;
 
 use crate::harness::database::PrivateDatabase;
-use crate::harness::event::{T0, apply, event};
+use crate::harness::event::{T0, apply, event, of_account};
 use crate::harness::file::File;
 
 /// A payment, a charge and a checkout before API version 2025-03-31, and since.
@@ -65,13 +65,12 @@ async fn the_invoice_of_a_payment_stays_known_in_a_file() {
 #[tokio::test]
 async fn the_invoice_of_a_payment_stays_known_in_postgres() {
     let database = PrivateDatabase::migrated().await;
+    let (postgres, mut connection) = (database.record(), database.connect().await);
     for (n, events) in deliveries().iter().enumerate() {
         for event in events {
-            let mut event: Value = serde_json::from_slice(event).unwrap();
-            event["account"] = json!(format!("acct_{n}"));
-            apply(&database.record(), event.to_string().as_bytes()).await;
+            apply(&postgres, &of_account(event, &format!("acct_{n}"))).await;
         }
-        let unknown: i64 = query_scalar(UNKNOWN).fetch_one(&mut database.connect().await).await.unwrap();
+        let unknown: i64 = query_scalar(UNKNOWN).fetch_one(&mut connection).await.unwrap();
         assert_eq!(unknown, 0, "{n}");
     }
     database.drop().await;

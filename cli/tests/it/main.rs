@@ -2,6 +2,7 @@
 
 mod config;
 mod daemons;
+mod database;
 mod demo;
 mod doctor;
 mod export;

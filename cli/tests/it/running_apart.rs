@@ -1,10 +1,10 @@
 //! Runs the commands of `docs/running-apart.md`, unchanged.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set up its subject must fail at once")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use apiary_bees::finance::{PostgresRecord, Record as _, SubscriptionQuery};
 use apiary_tests::Port;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
+use crate::database::{Database, block_on};
 use crate::page::{commands, run_script};
 use crate::scene::Scene;
 
@@ -36,48 +36,13 @@ fn the_documented_commands_work_on_postgres() {
     assert!(words.contains("holds   result"), "the chain was checked:\n{words}");
     let shown = words.lines().any(|line| line.starts_with("sub_first") && line.contains("active"));
     assert!(shown, "`record show` shows the row:\n{words}");
-    assert_eq!(record_database.subscriptions(), [("sub_first".to_owned(), Some("active".to_owned()))]);
+    assert_eq!(subscriptions(&record_database), [("sub_first".to_owned(), Some("active".to_owned()))]);
 }
 
-/// A database for the test, dropped at its end.
-struct Database {
-    server: String,
-    name: String,
-    url: String,
-}
-
-impl Database {
-    fn create(prefix: &str) -> Self {
-        let server =
-            std::env::var("APIARY_TEST_POSTGRES_URL").expect("run `cargo xtask test`, which provides a Postgres");
-        let name = format!("{prefix}_{}", uuid::Uuid::new_v4().simple());
-        execute(&server, &format!("CREATE DATABASE {name} TEMPLATE template0"));
-        let (base, _) = server.rsplit_once('/').unwrap();
-        Self { url: format!("{base}/{name}"), server, name }
-    }
-
-    fn subscriptions(&self) -> Vec<(String, Option<String>)> {
-        block_on(async {
-            let record = PostgresRecord::new(&self.url.clone().into()).unwrap();
-            let rows = record.subscriptions(&SubscriptionQuery::all(false)).await.unwrap();
-            rows.into_iter().map(|row| (row.id, row.status)).collect()
-        })
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        execute(&self.server, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
-    }
-}
-
-fn execute(url: &str, sql: &str) {
+fn subscriptions(database: &Database) -> Vec<(String, Option<String>)> {
     block_on(async {
-        let mut connection = PgConnection::connect(url).await.unwrap();
-        sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
-    });
-}
-
-fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+        let record = PostgresRecord::new(&database.url.clone().into()).unwrap();
+        let rows = record.subscriptions(&SubscriptionQuery::all(false)).await.unwrap();
+        rows.into_iter().map(|row| (row.id, row.status)).collect()
+    })
 }

@@ -1,10 +1,9 @@
 //! `apiary shadow`: exit codes and words of its three commands, on Postgres.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot set up its subject must fail at once")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use apiary_bees::finance::{PostgresRecord, Record as _};
-use secrecy::SecretString;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
+use crate::database::{Database, block_on};
 use crate::scene::{Ran, Scene};
 
 const MAP: &str = r#"
@@ -26,52 +25,20 @@ const ROWS: &str = "
     insert into shop.plans values ('sub_1', 'cancelled');
     insert into public.stripe_subscriptions (livemode, id, status) values (true, 'sub_1', 'canceled')";
 
-/// A database for the test, dropped at its end.
-struct Database {
-    server: String,
-    name: String,
-    url: String,
-}
-
-impl Database {
-    fn create() -> Self {
-        let server =
-            std::env::var("APIARY_TEST_POSTGRES_URL").expect("run `cargo xtask test`, which provides a Postgres");
-        let name = format!("shadow_{}", uuid::Uuid::new_v4().simple());
-        execute(&server, &format!("CREATE DATABASE {name} TEMPLATE template0"));
-        let (base, _) = server.rsplit_once('/').unwrap();
-        let database = Self { url: format!("{base}/{name}"), server, name };
-        block_on(async {
-            let record = PostgresRecord::new(&SecretString::from(database.url.as_str())).unwrap();
-            record.migrate().await.unwrap();
-            record.close().await;
-        });
-        execute(&database.url, ROWS);
-        database
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        execute(&self.server, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
-    }
-}
-
-fn execute(url: &str, sql: &str) {
+fn shop() -> Database {
+    let database = Database::create("shadow");
     block_on(async {
-        let mut connection = PgConnection::connect(url).await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
+        let record = PostgresRecord::new(&database.url.clone().into()).unwrap();
+        record.migrate().await.unwrap();
+        record.close().await;
     });
-}
-
-fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+    database.execute(ROWS);
+    database
 }
 
 #[test]
 fn a_table_is_compared_replaced_and_put_back() {
-    let (scene, database) = (Scene::new(), Database::create());
+    let (scene, database) = (Scene::new(), shop());
     scene.write("map.toml", MAP);
     let run = |arguments: &[&str]| {
         let arguments = [&["shadow"][..], arguments, &["--map", "map.toml"]].concat();
@@ -82,10 +49,10 @@ fn a_table_is_compared_replaced_and_put_back() {
         assert!(format!("{}{}", ran.stdout, ran.stderr).contains(words), "{}{}", ran.stdout, ran.stderr);
     };
     assert_eq!(run(&["report", "--json"]).json()["clean"], true);
-    execute(&database.url, "update shop.plans set status = 'active'");
+    database.execute("update shop.plans set status = 'active'");
     failed(run(&["report"]), "shop.plans  sub_1  differs  status");
     failed(run(&["cutover", "--yes"]), "a gate refuses; nothing was changed");
-    execute(&database.url, "update shop.plans set status = 'cancelled'");
+    database.execute("update shop.plans set status = 'cancelled'");
 
     let would = run(&["cutover"]);
     assert!(would.stderr.contains("nothing was changed"), "{}", would.stderr);
@@ -94,7 +61,7 @@ fn a_table_is_compared_replaced_and_put_back() {
     assert!(run(&["cutover", "--yes"]).ok().contains("shop.plans was cut over at 20"));
     failed(run(&["report"]), "nothing is left to compare");
 
-    execute(&database.url, "update public.stripe_subscriptions set status = 'unpaid'");
+    database.execute("update public.stripe_subscriptions set status = 'unpaid'");
     assert!(run(&["rollback"]).ok().contains("drop view \"shop\".\"plans\";"));
     assert!(run(&["rollback", "--yes"]).ok().contains("shop.plans is back: 1 rows updated, 0 added, 0 not written"));
     assert!(run(&["rollback", "--yes"]).ok().contains("there is nothing to roll back"));

@@ -5,10 +5,8 @@ use apiary_adapters::outbox::OUTBOX_SQL;
 use apiary_executor_sdk::v1;
 use apiary_identity::{Envelope, Role};
 use apiary_tests::eventually_within;
-use sqlx::{Connection as _, PgConnection};
-use uuid::Uuid;
 
-use super::scene::{PATIENCE, Scene, allowed, run};
+use super::scene::{PATIENCE, Scene, TestRole, allowed, run};
 
 /// The table as the first version made it.
 const FIRST_VERSION: &str = include_str!("../../../deploy/outbox/20261201000000_outbox.sql");
@@ -90,23 +88,20 @@ async fn an_outbox_of_the_first_version_is_brought_up_to_date_with_its_rows_and_
     let scene = Scene::without_table().await;
     scene.database.execute(FIRST_VERSION).await;
     let mut owner = scene.connect().await;
-    let role = format!("outbox_{}", Uuid::new_v4().simple());
+    let role = TestRole::new(&mut owner, &scene.database.url()).await;
+    let name = &role.name;
     run(
         &mut owner,
         &format!(
-            "create role {role} login password 'first';
-             grant usage on schema apiary to {role};
-             grant select, delete, update (submitted_at, process_id, problem) on apiary.outbox to {role};
-             grant select on apiary.outbox_database to {role};
+            "grant usage on schema apiary to {name};
+             grant select, delete, update (submitted_at, process_id, problem) on apiary.outbox to {name};
+             grant select on apiary.outbox_database to {name};
              insert into apiary.outbox (function, problem) values ('waits', null), ('refused', 'as an adapter of before did');
              insert into apiary.outbox (function, submitted_at, process_id) values ('done', now(), gen_random_uuid())"
         ),
     )
     .await;
-    let mut url = reqwest::Url::parse(&scene.database.url()).unwrap();
-    url.set_username(&role).unwrap();
-    url.set_password(Some("first")).unwrap();
-    let adapter = scene.adapter_with(OutboxConfig { database_url: url.as_str().into(), ..scene.config() }).await;
+    let adapter = scene.adapter_with(OutboxConfig { database_url: role.url.as_str().into(), ..scene.config() }).await;
     let words = adapter.notice("OUTBOX_UNUSABLE").await;
     assert!(words.contains("one of another version") && words.contains("apiary webhook outbox-sql"), "{words}");
     for _ in 0..2 {
@@ -116,7 +111,5 @@ async fn an_outbox_of_the_first_version_is_brought_up_to_date_with_its_rows_and_
     adapter.wait_until_well().await;
     assert_eq!(scene.functions().await, ["waits", "refused"]);
     adapter.webhook.stop().await;
-    // Ends the sessions of the role, which belongs to the whole server.
-    PgConnection::connect(url.as_str()).await.unwrap().close().await.unwrap();
-    run(&mut owner, &format!("drop owned by {role}; drop role {role}")).await;
+    role.remove(&mut owner).await;
 }

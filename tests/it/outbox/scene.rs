@@ -12,6 +12,7 @@ use apiary_tests::colony::claim;
 use apiary_tests::{Backend, TestColony, eventually_within};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 /// Longest wait: the reader looks again seconds after a failure, and machines are busy.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -163,4 +164,25 @@ pub(super) async fn enqueue(connection: &mut PgConnection, function: &str) -> i6
 /// Runs SQL on this connection.
 pub(super) async fn run(connection: &mut PgConnection, sql: &str) {
     connection.execute(AssertSqlSafe(sql)).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+/// A role for one test, with a password; removed at the end, because roles belong to the whole server.
+pub(super) struct TestRole {
+    pub(super) name: String,
+    pub(super) url: String,
+}
+
+impl TestRole {
+    pub(super) async fn new(owner: &mut PgConnection, url: &str) -> Self {
+        let (name, password) = (format!("outbox_{}", Uuid::new_v4().simple()), Uuid::new_v4().simple().to_string());
+        run(owner, &format!("create role {name} login password '{password}'")).await;
+        let mut url = reqwest::Url::parse(url).unwrap();
+        url.set_username(&name).unwrap();
+        url.set_password(Some(&password)).unwrap();
+        Self { name, url: url.into() }
+    }
+
+    pub(super) async fn remove(self, owner: &mut PgConnection) {
+        run(owner, &format!("drop owned by {0}; drop role {0}", self.name)).await;
+    }
 }

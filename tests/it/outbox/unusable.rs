@@ -3,9 +3,8 @@
 use apiary_adapters::OutboxConfig;
 use apiary_adapters::outbox::OUTBOX_SQL;
 use sqlx::{Connection as _, PgConnection};
-use uuid::Uuid;
 
-use super::scene::{Scene, enqueue, run};
+use super::scene::{Scene, TestRole, enqueue, run};
 
 const UNUSABLE: &str = "OUTBOX_UNUSABLE";
 
@@ -23,27 +22,6 @@ async fn a_missing_table_is_told_with_the_command_and_read_as_soon_as_it_is_ther
     scene.wait_for_submitted(1).await;
     adapter.wait_until_well().await;
     assert_eq!(adapter.report().readable, Some(true));
-}
-
-/// A role for one test, with a password; removed at the end, because roles belong to the whole server.
-struct TestRole {
-    name: String,
-    url: String,
-}
-
-impl TestRole {
-    async fn new(owner: &mut PgConnection, url: &str) -> Self {
-        let (name, password) = (format!("outbox_{}", Uuid::new_v4().simple()), Uuid::new_v4().simple().to_string());
-        run(owner, &format!("create role {name} login password '{password}'")).await;
-        let mut url = reqwest::Url::parse(url).unwrap();
-        url.set_username(&name).unwrap();
-        url.set_password(Some(&password)).unwrap();
-        Self { name, url: url.into() }
-    }
-
-    async fn remove(self, owner: &mut PgConnection) {
-        run(owner, &format!("drop owned by {0}; drop role {0}", self.name)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

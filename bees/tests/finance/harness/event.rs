@@ -19,6 +19,13 @@ pub(crate) fn event(id: &str, event_type: &str, created: i64, object: &Value) ->
     .into_bytes()
 }
 
+/// The event, moved to a connected account.
+pub(crate) fn of_account(event: &[u8], account: &str) -> Vec<u8> {
+    let mut event: Value = serde_json::from_slice(event).unwrap();
+    event["account"] = json!(account);
+    event.to_string().into_bytes()
+}
+
 /// A subscription with one item, whose period is a month from `period_start`.
 pub(crate) fn subscription(id: &str, customer: &str, status: &str, period_start: i64) -> Value {
     json!({
