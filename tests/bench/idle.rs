@@ -54,7 +54,8 @@ async fn with_waiting(sheet: &Sheet, waiting: usize) -> anyhow::Result<()> {
     count(sheet, &deployment, &format!("{waiting} waiting, nobody there")).await
 }
 
-/// Starts polls, and waits until all of them wait.
+/// Starts polls, each executor's after those of the one before, and waits until all of them wait. A broker takes only so many requests of one
+/// address at the same moment.
 pub(crate) async fn wait_with(
     deployment: &Deployment,
     executors: &[Member],
@@ -62,7 +63,7 @@ pub(crate) async fn wait_with(
     wait_ms: i64,
 ) -> anyhow::Result<JoinSet<()>> {
     let mut polls = JoinSet::new();
-    for Member { client, .. } in executors {
+    for (number, Member { client, .. }) in executors.iter().enumerate() {
         for _ in 0..each {
             let request = v1::ClaimRequest {
                 // Nobody submits any.
@@ -74,12 +75,12 @@ pub(crate) async fn wait_with(
             let client = client.clone();
             polls.spawn(async move { while client.claim(request.clone()).await.is_ok() {} });
         }
+        let all = u64::try_from((number + 1) * each)?;
+        eventually_within(PATIENCE, "every poll waits", async || {
+            (deployment.claims_waiting().await.ok()? == all).then_some(())
+        })
+        .await;
     }
-    let all = u64::try_from(executors.len() * each)?;
-    eventually_within(PATIENCE, "every poll waits", async || {
-        (deployment.claims_waiting().await.ok()? == all).then_some(())
-    })
-    .await;
     Ok(polls)
 }
 
