@@ -240,21 +240,51 @@ pub fn open_store(config: &StoreConfig) -> BoxFuture<'_, Result<Arc<dyn Store>, 
         Ok(match config {
             StoreConfig::Sqlite { path } => Arc::new(SqliteStore::open(path).await?) as Arc<dyn Store>,
             StoreConfig::Postgres { url, connections_max, has_transaction_pooler, direct_url } => {
-                let options = PostgresOptions {
-                    connections_max: *connections_max,
-                    has_transaction_pooler: *has_transaction_pooler,
-                    direct_url: direct_url.clone(),
-                    ..PostgresOptions::default()
-                };
+                let options = postgres_options(*connections_max, *has_transaction_pooler, direct_url);
                 Arc::new(PostgresStore::connect(url, options).await?)
             }
         })
     })
 }
 
+/// Copies the database to a file from which it can be restored, as it is at one moment, and returns the file's size in bytes. Brokers may run
+/// meanwhile.
+///
+/// # Errors
+/// [`StoreError::Open`] if the address or the file can never do, [`StoreError::Unavailable`] if it may do later, and
+/// [`StoreError::Trouble`] if the copy cannot be made.
+pub fn back_up<'a>(config: &'a StoreConfig, into: &'a Path) -> BoxFuture<'a, Result<u64, StoreError>> {
+    Box::pin(async move {
+        match config {
+            StoreConfig::Sqlite { path } => apiary_store_sqlite::back_up(path, into).await,
+            StoreConfig::Postgres { url, direct_url, has_transaction_pooler, .. } => {
+                let store =
+                    PostgresStore::connect(url, postgres_options(1, *has_transaction_pooler, direct_url)).await?;
+                let copied = store.back_up(into).await;
+                store.close().await;
+                copied
+            }
+        }
+    })
+}
+
+fn postgres_options(
+    connections_max: u32,
+    has_transaction_pooler: bool,
+    direct_url: &Option<String>,
+) -> PostgresOptions {
+    PostgresOptions {
+        connections_max,
+        has_transaction_pooler,
+        direct_url: direct_url.clone(),
+        ..PostgresOptions::default()
+    }
+}
+
 async fn open(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
     let store = open_store(&config.store).await?;
     if config.migrate {
+        store.ensure_backup().await?;
         store.migrate().await?;
     }
     store.check_schema().await?;

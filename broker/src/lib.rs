@@ -16,6 +16,6 @@ mod refusals;
 mod rpc;
 mod tls;
 
-pub use broker::{Broker, open_store};
+pub use broker::{Broker, back_up, open_store};
 pub use config::Config;
 pub use error::{Error, StartError};

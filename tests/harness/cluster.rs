@@ -198,11 +198,16 @@ fn account() -> Option<User> {
 }
 
 fn postgres_program(name: &str) -> Command {
+    let found = postgres_programs().map(|folder| folder.join(name)).filter(|path| path.is_file());
+    as_account(&found.unwrap_or_else(|| PathBuf::from(name)))
+}
+
+/// Returns the folder of Postgres's programs, of the latest version; `None` where they are on the search path.
+pub fn postgres_programs() -> Option<PathBuf> {
     let mut versions: Vec<PathBuf> =
         std::fs::read_dir(PROGRAMS).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     versions.sort_by_key(|path| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
-    let found = versions.into_iter().rev().map(|version| version.join("bin").join(name)).find(|path| path.is_file());
-    as_account(&found.unwrap_or_else(|| PathBuf::from(name)))
+    versions.into_iter().rev().map(|version| version.join("bin")).find(|folder| folder.join("initdb").is_file())
 }
 
 fn as_account(program: &Path) -> Command {

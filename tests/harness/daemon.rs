@@ -47,6 +47,11 @@ impl Daemon {
         self.settings.insert(variable.to_owned(), value.to_string());
     }
 
+    /// Leaves a setting out of the next start.
+    pub fn unset(&mut self, variable: &str) {
+        self.settings.remove(variable);
+    }
+
     /// Starts it, with only its own settings in the environment.
     pub fn start(&mut self) {
         let log = File::options().create(true).append(true).open(&self.log).unwrap();

@@ -3,6 +3,7 @@
 //! All tables are in the schema `apiary` and named so in every statement, whatever the `search_path`: the database may
 //! be shared, and what is in `public` may be served to the world (Supabase does).
 
+mod backup;
 mod batch;
 mod brokers;
 mod bulks;
@@ -44,6 +45,10 @@ pub use store::PostgresStore;
 impl Store for PostgresStore {
     fn kind(&self) -> &'static str {
         "postgres"
+    }
+
+    async fn ensure_backup(&self) -> StoreResult<()> {
+        self.require_backup().await
     }
 
     async fn migrate(&self) -> StoreResult<()> {

@@ -18,6 +18,7 @@ fn migrations() -> Vec<Migration> {
         (1, "foundation", include_str!("migrations/0001_foundation.sql")),
         (2, "counts", include_str!("migrations/0002_counts.sql")),
         (3, "events", include_str!("migrations/0003_events.sql")),
+        (4, "backups", include_str!("migrations/0004_backups.sql")),
     ];
     all.into_iter()
         .map(|(version, name, sql)| {
@@ -42,13 +43,29 @@ impl PostgresStore {
 
     /// Compares what was run with what this broker was built for.
     pub(super) async fn compare_schema(&self) -> StoreResult<()> {
+        schema::compare(&migrations(), &self.applied().await?)
+    }
+
+    /// Refuses to migrate a database of which no recent backup is noted.
+    pub(super) async fn require_backup(&self) -> StoreResult<()> {
+        let (wanted, applied) = (migrations(), self.applied().await?);
+        // A database of another format, or of a newer broker, gets the migration's own words.
+        schema::check_unaltered(&wanted, &applied)?;
+        match schema::first_missing(&wanted, &applied) {
+            Some(missing) if !self.has_fresh_backup().await? => Err(schema::no_backup(missing)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the migrations that were run: none in a database without our schema.
+    async fn applied(&self) -> StoreResult<Vec<(i64, Vec<u8>)>> {
         let mut session = self.session().await?;
         let present = session.row(query(sql!("connections/has_migrations.sql"))).await?;
         if !present.is_some_and(|row| row.try_get("present").unwrap_or(false)) {
-            return schema::compare(&migrations(), &[]);
+            return Ok(Vec::new());
         }
         let rows = session.rows(query(sql!("connections/applied_migrations.sql"))).await?;
-        schema::compare(&migrations(), &applied(&rows).map_err(Fault::from)?)
+        Ok(applied(&rows).map_err(Fault::from)?)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use apiary_database::{SqliteReaders, SqliteWriter};
 use apiary_store::{StoreError, StoreResult};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{Connection as _, Row as _};
+use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 use crate::fault;
 
@@ -54,8 +54,18 @@ pub(super) fn create(path: &Path) -> StoreResult<()> {
 pub(super) async fn writer(path: &Path) -> StoreResult<SqliteWriter> {
     let options = base(path).pragma("cache_size", WRITER_CACHE).pragma("journal_size_limit", LOG_BYTES_KEPT);
     let writer = SqliteWriter::new(options);
-    refuse_foreign(&writer, path).await?;
+    let mut connection = writer.connect().await.map_err(|error| open_error(path, error))?;
+    refuse_foreign(&mut connection, path).await?;
+    connection.close().await.map_err(|error| open_error(path, error))?;
     Ok(writer)
+}
+
+/// Opens a connection beside those of a broker that may run, and refuses a database of another program.
+pub(super) async fn connect(path: &Path) -> StoreResult<SqliteConnection> {
+    let opened = SqliteConnection::connect_with(&base(path)).await;
+    let mut connection = opened.map_err(|error| open_error(path, error))?;
+    refuse_foreign(&mut connection, path).await?;
+    Ok(connection)
 }
 
 /// Returns the connections that read. They open on demand.
@@ -74,11 +84,9 @@ fn base(path: &Path) -> SqliteConnectOptions {
 }
 
 /// Refuses a database with tables of another program, before migrations add ours to it.
-async fn refuse_foreign(writer: &SqliteWriter, path: &Path) -> StoreResult<()> {
-    let mut connection = writer.connect().await.map_err(|error| open_error(path, error))?;
-    let found = sqlx::query(include_str!("connections/tables.sql")).fetch_one(&mut connection).await;
+async fn refuse_foreign(connection: &mut SqliteConnection, path: &Path) -> StoreResult<()> {
+    let found = sqlx::query(include_str!("connections/tables.sql")).fetch_one(connection).await;
     let found = found.map_err(|error| open_error(path, error))?;
-    connection.close().await.map_err(|error| open_error(path, error))?;
     let count = |column| found.try_get::<i64, _>(column).unwrap_or(0);
     if count("tables") > 0 && count("migrations") == 0 {
         return Err(StoreError::Open(format!(

@@ -1,6 +1,7 @@
 //! The store in one SQLite file, for one broker. The same tables and the same statements, method for method, as in
 //! Postgres; one connection writes, a few read.
 
+mod backup;
 mod batch;
 mod brokers;
 mod bulks;
@@ -32,12 +33,17 @@ use apiary_store::{Store, StoreResult, rows};
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
+pub use backup::back_up;
 pub use store::SqliteStore;
 
 #[async_trait::async_trait]
 impl Store for SqliteStore {
     fn kind(&self) -> &'static str {
         "sqlite"
+    }
+
+    async fn ensure_backup(&self) -> StoreResult<()> {
+        schema::ensure_backup(self).await
     }
 
     async fn migrate(&self) -> StoreResult<()> {

@@ -1,6 +1,7 @@
 //! The schema: bringing it up to date, and checking that it is.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 
 use apiary_database::{query, sql};
 use apiary_store::{StoreError, StoreResult, schema};
@@ -8,6 +9,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{Connection as _, Row as _, SqlSafeStr as _};
 
 use crate::SqliteStore;
+use crate::backup::back_up;
 use crate::fault::sorted;
 use crate::transaction::read;
 
@@ -26,6 +28,27 @@ fn migrations() -> Vec<Migration> {
             Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql.into_sql_str(), false)
         })
         .collect()
+}
+
+/// Copies the file to one beside it before a migration; a copy of before the same migration is replaced.
+pub(super) async fn ensure_backup(store: &SqliteStore) -> StoreResult<()> {
+    let (wanted, applied) = (migrations(), applied(store).await?);
+    schema::check_unaltered(&wanted, &applied)?;
+    let Some(missing) = schema::first_missing(&wanted, &applied) else { return Ok(()) };
+    let mut copy = store.path.as_os_str().to_owned();
+    copy.push(format!(".before-migration-{}", missing.version));
+    let copy = PathBuf::from(copy);
+    match back_up(&store.path, &copy).await {
+        Ok(bytes) => {
+            tracing::info!(copy = %copy.display(), bytes, "the database was copied before its migration");
+            Ok(())
+        }
+        Err(error) => Err(StoreError::Schema(format!(
+            "the database lacks migration {} ({}), and cannot be copied before it: {error}; make room for a file of its \
+             size, or, if you have a backup, run `apiary broker --migrate --no-backup`",
+            missing.version, missing.description
+        ))),
+    }
 }
 
 /// Runs what is missing. The lock on the file keeps other brokers away.

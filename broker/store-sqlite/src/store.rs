@@ -1,7 +1,7 @@
 //! The store: the file, its one writer and its readers.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use apiary_database::{SqliteReaders, SqliteWriter};
@@ -12,6 +12,7 @@ use crate::file;
 
 /// The store in a SQLite file.
 pub struct SqliteStore {
+    pub(super) path: PathBuf,
     pub(super) writer: SqliteWriter,
     pub(super) readers: SqliteReaders,
     /// Locked during a migration.
@@ -31,6 +32,7 @@ impl SqliteStore {
         file::create(path)?;
         let writer = file::writer(path).await?;
         let (readers, lock) = (file::readers(path), Mutex::new(Some(lock)));
-        Ok(Self { writer, readers, alone: AsyncMutex::default(), lock })
+        let path = path.to_owned();
+        Ok(Self { path, writer, readers, alone: AsyncMutex::default(), lock })
     }
 }

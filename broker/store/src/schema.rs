@@ -24,6 +24,20 @@ pub fn compare(wanted: &[Migration], applied: &[(i64, Vec<u8>)]) -> StoreResult<
     Ok(())
 }
 
+/// Returns the first migration that a database lacks which was migrated before: with a new one there is nothing to lose.
+pub fn first_missing<'a>(wanted: &'a [Migration], applied: &[(i64, Vec<u8>)]) -> Option<&'a Migration> {
+    let is_missing = |migration: &&Migration| applied.iter().all(|(version, _)| *version != migration.version);
+    if applied.is_empty() { None } else { wanted.iter().find(is_missing) }
+}
+
+/// Returns the error for a migration of which there is no backup.
+pub fn no_backup(missing: &Migration) -> StoreError {
+    StoreError::Schema(format!(
+        "the database lacks migration {} ({}), and no backup of the last 24 hours is noted: run `apiary broker --backup FILE`,          then start again; or, if you have a backup of another kind, `apiary broker --migrate --no-backup`",
+        missing.version, missing.description
+    ))
+}
+
 /// Refuses a database in which a migration is not the one of this broker. [`StoreError::Schema`], with the remedy.
 // Checked before anything else: such a database may also have migrations of later numbers, and is not newer because of them.
 pub fn check_unaltered(wanted: &[Migration], applied: &[(i64, Vec<u8>)]) -> StoreResult<()> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use apiary_broker::config::{
     Config, DoorConfig, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig, TlsConfig,
 };
-use apiary_broker::{Broker, open_store};
+use apiary_broker::{Broker, back_up, open_store};
 use apiary_daemon::Supervisor;
 use clap::Args;
 use secrecy::ExposeSecret as _;
@@ -25,7 +25,8 @@ const EXAMPLES: &str = "\
 Examples:
   APIARY_DATABASE_URL=postgres://apiary:…@db/apiary apiary broker --set broker.server_owner=ed25519:…
   APIARY_DATABASE_URL=sqlite:broker.db apiary broker --listen 127.0.0.1:7420 --socket broker.sock
-  apiary broker --migrate        # brings the schema up to date, and exits";
+  apiary broker --backup broker-$(date +%F).dump    # copies the database, beside brokers that run, and exits
+  apiary broker --migrate                           # brings the schema up to date, and exits";
 
 /// Run a broker, until SIGTERM or Ctrl-C
 #[derive(Args)]
@@ -37,9 +38,15 @@ pub(crate) struct Arguments {
     /// Path of a Unix socket to listen on as well
     #[arg(long, value_name = "FILE")]
     socket: Option<String>,
+    /// Copy the database to FILE, and exit: by `pg_dump`, in its custom format, or as a SQLite file; replaces FILE
+    #[arg(long, value_name = "FILE", conflicts_with = "migrate")]
+    backup: Option<PathBuf>,
     /// Migrate the database's schema to this version, and exit
     #[arg(long)]
     migrate: bool,
+    /// With --migrate: migrate a database of which no backup was made in the last 24 hours
+    #[arg(long, requires = "migrate")]
+    no_backup: bool,
 }
 
 impl Arguments {
@@ -52,8 +59,13 @@ impl Arguments {
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let config = config(&context.settings)?;
     config.check()?;
+    if let Some(file) = &arguments.backup {
+        let bytes = back_up(&config.store, file).await?;
+        note(&format!("{bytes} bytes in {}: docs/operations.md has how to restore them", file.display()));
+        return Ok(());
+    }
     if arguments.migrate {
-        return migrate(&config.store).await;
+        return migrate(&config.store, arguments.no_backup).await;
     }
     let mut signals = Signals::listen()?;
     let mut hangups = Hangups::listen()?;
@@ -84,9 +96,13 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     daemon::serve(signals, &shutdown, || supervisor.is_up(), service).await
 }
 
-async fn migrate(store: &StoreConfig) -> anyhow::Result<()> {
+async fn migrate(store: &StoreConfig, no_backup: bool) -> anyhow::Result<()> {
     let store = open_store(store).await?;
-    let migrated = store.migrate().await;
+    let backup = if no_backup { Ok(()) } else { store.ensure_backup().await };
+    let migrated = match backup {
+        Ok(()) => store.migrate().await,
+        Err(missing) => Err(missing),
+    };
     store.close().await;
     migrated?;
     note("the schema is up to date");

@@ -10,4 +10,4 @@ pub use breaks::{Breaks, is_break};
 pub use pool::{PostgresPool, PostgresPoolOptions};
 pub use pooler::leads_to_pooler;
 pub use session::PostgresSession;
-pub use url::{UrlError, describe, read_url, read_url_encrypted};
+pub use url::{UrlError, describe, environment, read_url, read_url_encrypted};

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::str::FromStr as _;
 
+use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 /// Parameters supported by the driver.
@@ -77,6 +78,53 @@ pub fn describe(options: &PgConnectOptions) -> String {
         options.get_database().unwrap_or(options.get_username()),
         options.get_username()
     )
+}
+
+/// Returns the variables by which libpq's programs connect to the same server: nothing of it is in their arguments.
+pub fn environment(options: &PgConnectOptions) -> Vec<(&'static str, String)> {
+    let url = options.to_url_lossy();
+    let host = options
+        .get_socket()
+        .map_or_else(|| options.get_host().trim_matches(['[', ']']).to_owned(), |socket| socket.display().to_string());
+    let mut variables = vec![
+        ("PGHOST", host),
+        ("PGPORT", options.get_port().to_string()),
+        ("PGUSER", options.get_username().to_owned()),
+        ("PGDATABASE", options.get_database().unwrap_or(options.get_username()).to_owned()),
+    ];
+    variables.extend(url.password().map(|password| ("PGPASSWORD", decoded(password))));
+    for (name, value) in url.query_pairs() {
+        let variable = match &*name {
+            "sslmode" => "PGSSLMODE",
+            "sslrootcert" => "PGSSLROOTCERT",
+            "sslcert" => "PGSSLCERT",
+            "sslkey" => "PGSSLKEY",
+            _ => continue,
+        };
+        // The driver prints a path with a word before it.
+        variables.push((variable, value.strip_prefix("file: ").unwrap_or(&value).to_owned()));
+    }
+    variables
+}
+
+/// Decodes `%40` and its like.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let digits = tail.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Checks the part after `://`: a character that should be encoded must not move the border between password and host.
@@ -171,6 +219,31 @@ mod tests {
             assert_eq!(read_url(url).map(|options| describe(&options)).as_deref(), Ok(server), "{url}");
         }
         assert!(read_url("postgres://ada@%2Fvar%2Frun%2Fpostgresql/m").unwrap().get_socket().is_some());
+    }
+
+    #[test]
+    fn programs_of_libpq_get_the_same_server() {
+        let variables = |url: &str| {
+            let given = environment(&read_url(url).unwrap());
+            move |name: &str| given.iter().find(|(variable, _)| *variable == name).map(|(_, value)| value.clone())
+        };
+        let away =
+            variables("postgres://ada:p%40%25s+%C3%A9@db.example:5433/meadow?sslmode=verify-full&sslrootcert=/ca.pem");
+        for (name, value) in [
+            ("PGHOST", "db.example"),
+            ("PGPORT", "5433"),
+            ("PGUSER", "ada"),
+            ("PGDATABASE", "meadow"),
+            ("PGPASSWORD", "p@%s+é"),
+            ("PGSSLMODE", "verify-full"),
+            ("PGSSLROOTCERT", "/ca.pem"),
+        ] {
+            assert_eq!(away(name).as_deref(), Some(value), "{name}");
+        }
+        let here = variables("postgres://ada@%2Fvar%2Frun%2Fpostgresql/m");
+        assert_eq!(here("PGHOST").as_deref(), Some("/var/run/postgresql"));
+        assert_eq!(here("PGPASSWORD"), None);
+        assert_eq!(variables("postgres://ada@[::1]/m")("PGHOST").as_deref(), Some("::1"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! Unusual servers at a database's address: a promoted standby, a pooler, a server that answers with errors.
+//! Unusual servers at a database's address: a promoted standby, a pooler, a server that answers with errors; and backups.
 
+mod backups;
 mod failover;
 mod outages;
 mod pgbouncer;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use apiary_tests::{Backend, Disk, Fault, eventually_within};
 use serde_json::Value;
 
-use super::parts::{Parts, post_once};
+use apiary_tests::parts::{Parts, post_once};
 
 /// Bytes of the disk already in use by others.
 const OTHERS: usize = 12 * 1024 * 1024;

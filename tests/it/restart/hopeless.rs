@@ -4,7 +4,7 @@
 use apiary_tests::Backend;
 use apiary_tests::daemon::Daemon;
 
-use super::parts::Parts;
+use apiary_tests::parts::Parts;
 
 /// Environment variable with names of tasks, and the numbers of their starts that panic.
 const SABOTAGED: &str = "SABOTAGED_TASKS";

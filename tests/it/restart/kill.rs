@@ -13,7 +13,7 @@ use apiary_tests::{Backend, eventually_within, random};
 use futures::StreamExt as _;
 use rand::seq::IndexedRandom as _;
 
-use super::parts::{Parts, post_once};
+use apiary_tests::parts::{Parts, post_once};
 
 /// Number of events, each for a subscription of its own.
 const EVENTS: usize = 400;
@@ -36,28 +36,26 @@ mod postgres {
     }
 }
 
-impl Parts {
-    /// Kills each part in turn, at random times, until `done`; returns the number of kills.
-    async fn kill_until(&mut self, done: &AtomicUsize) -> usize {
-        let mut random = random::generator();
-        let mut pause = async |choices: [u64; 3]| {
-            let ms = choices.choose(&mut random).copied().unwrap();
-            // No wait for a condition: a part is killed, and started again, at a moment that nothing else decides.
-            tokio::time::sleep(Duration::from_millis(ms)).await;
-        };
-        let mut kills = 0;
-        while done.load(Ordering::SeqCst) < EVENTS || kills < 3 * KILLS {
-            // The part's running time.
-            pause([150, 300, 450]).await;
-            let part = [&mut self.broker, &mut self.webhook, &mut self.bee].into_iter().nth(kills % 3).unwrap();
-            part.kill();
-            // The part's down time.
-            pause([0, 100, 400]).await;
-            part.start();
-            kills += 1;
-        }
-        kills
+/// Kills each part in turn, at random times, until `done`; returns the number of kills.
+async fn kill_until(parts: &mut Parts, done: &AtomicUsize) -> usize {
+    let mut random = random::generator();
+    let mut pause = async |choices: [u64; 3]| {
+        let ms = choices.choose(&mut random).copied().unwrap();
+        // No wait for a condition: a part is killed, and started again, at a moment that nothing else decides.
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    };
+    let mut kills = 0;
+    while done.load(Ordering::SeqCst) < EVENTS || kills < 3 * KILLS {
+        // The part's running time.
+        pause([150, 300, 450]).await;
+        let part = [&mut parts.broker, &mut parts.webhook, &mut parts.bee].into_iter().nth(kills % 3).unwrap();
+        part.kill();
+        // The part's down time.
+        pause([0, 100, 400]).await;
+        part.start();
+        kills += 1;
     }
+    kills
 }
 
 /// Posts as Stripe does: repeatedly until a 2xx. Counts the events that got one.
@@ -82,7 +80,7 @@ async fn every_event_answered_2xx_is_applied_exactly_once(backend: Backend) {
     let done = AtomicUsize::new(0);
     let webhook = parts.webhook_address;
     let posts = futures::stream::iter(0..EVENTS).for_each_concurrent(POSTERS, |number| post(webhook, number, &done));
-    let (kills, ()) = tokio::join!(parts.kill_until(&done), posts);
+    let (kills, ()) = tokio::join!(kill_until(&mut parts, &done), posts);
     assert!(kills >= 3 * KILLS);
 
     let reader = parts.client(&parts.colony);

@@ -7,7 +7,6 @@ mod functions;
 #[cfg(debug_assertions)]
 mod hopeless;
 mod kill;
-mod parts;
 mod refused;
 mod signals;
 mod streams;

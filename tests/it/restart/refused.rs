@@ -5,7 +5,7 @@ use apiary_executor_sdk::v1;
 use apiary_tests::{Backend, eventually};
 use serde_json::Value;
 
-use super::parts::{Parts, post_once};
+use apiary_tests::parts::{Parts, post_once};
 
 /// Announces the schema of the function's arguments.
 async fn announce(parts: &Parts, args_schema: &str) {

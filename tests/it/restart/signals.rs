@@ -6,7 +6,7 @@ use apiary_tests::daemon::Daemon;
 use apiary_tests::{Backend, eventually};
 use nix::sys::signal::Signal;
 
-use super::parts::{Parts, post_once};
+use apiary_tests::parts::{Parts, post_once};
 
 /// Sends the signal until the daemon logs these words: it may not listen for signals yet.
 async fn hang_up_until(part: &Daemon, words: &str) {

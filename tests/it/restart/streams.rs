@@ -9,7 +9,7 @@ use apiary_executor_sdk::v1::{ListProcessesRequest, ProcessState};
 use apiary_tests::{Backend, eventually};
 use futures::StreamExt as _;
 
-use super::parts::{Parts, post_once};
+use apiary_tests::parts::{Parts, post_once};
 
 /// Number of events, each for a subscription of its own.
 const EVENTS: usize = 40;

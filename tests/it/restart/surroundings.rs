@@ -4,7 +4,7 @@
 use apiary_tests::{Backend, PostgrestStub, eventually};
 use serde_json::Value;
 
-use super::parts::{Parts, post_once};
+use apiary_tests::parts::{Parts, post_once};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_colonys_health_names_process_event_and_remedy_while_supabase_is_over_its_quota() {

@@ -9,7 +9,7 @@ use apiary_tests::{Backend, eventually_within, grant_document, random};
 use nix::sys::signal::Signal;
 use rand::RngExt as _;
 
-use super::parts::Parts;
+use apiary_tests::parts::Parts;
 
 const PROCESSES: usize = 300;
 const BREAKS: usize = 6;

@@ -5,7 +5,7 @@ use apiary_executor_sdk::v1;
 use apiary_identity::{Envelope, KeyPair, Role};
 use apiary_tests::{Backend, eventually, grant_document};
 
-use super::parts::Parts;
+use apiary_tests::parts::Parts;
 
 const PROCESSES: usize = 30;
 

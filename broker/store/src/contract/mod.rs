@@ -72,6 +72,12 @@ pub trait Store:
     /// Returns the name of the database: `postgres` or `sqlite`.
     fn kind(&self) -> &'static str;
 
+    /// Makes sure that a migration which is about to run can be undone. Does nothing for a database that is new, or up to date.
+    ///
+    /// SQLite's file is copied to one beside it. Of a Postgres a backup must have been noted within the last 24 hours;
+    /// [`StoreError::Schema`](crate::StoreError::Schema), with the remedy, if not.
+    async fn ensure_backup(&self) -> StoreResult<()>;
+
     /// Runs the migrations that are missing, forward only. Safe when several brokers start at once.
     /// [`StoreError::Schema`](crate::StoreError::Schema) if the database is newer than this broker, or a migration was altered.
     async fn migrate(&self) -> StoreResult<()>;

@@ -14,8 +14,8 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::super::parts::Parts;
 use super::table::Table;
+use apiary_tests::parts::Parts;
 
 /// Processes that one claim takes.
 const CLAIMED_MAX: i32 = 100;

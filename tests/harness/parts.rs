@@ -1,4 +1,5 @@
 //! A colony of separate parts: real processes, real sockets.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -6,31 +7,41 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::daemon::Daemon;
+use crate::{Port, apiary_binary, grant_document, http, stripe};
 use apiary_executor_sdk::{Client, ClientConfig};
 use apiary_identity::{Clock as _, Envelope, KeyPair, Role, SystemClock, write_key_file};
-use apiary_tests::daemon::Daemon;
-use apiary_tests::{Port, grant_document, stripe};
 
 const SECRET: &str = "whsec_only_for_this_test";
 
 /// Keys, addresses and processes of the colony.
-pub(super) struct Parts {
-    pub(super) broker: Daemon,
-    pub(super) webhook: Daemon,
-    pub(super) bee: Daemon,
-    pub(super) broker_address: SocketAddr,
-    pub(super) webhook_address: SocketAddr,
-    pub(super) colony: KeyPair,
-    pub(super) server_owner: KeyPair,
-    pub(super) adapter: KeyPair,
-    pub(super) finance: KeyPair,
+pub struct Parts {
+    /// The broker.
+    pub broker: Daemon,
+    /// The webhook adapter.
+    pub webhook: Daemon,
+    /// The finance bee, with its record in a SQLite file.
+    pub bee: Daemon,
+    /// The broker's address.
+    pub broker_address: SocketAddr,
+    /// The adapter's address.
+    pub webhook_address: SocketAddr,
+    /// The colony's key.
+    pub colony: KeyPair,
+    /// The server owner's key.
+    pub server_owner: KeyPair,
+    /// The adapter's key.
+    pub adapter: KeyPair,
+    /// The bee's key.
+    pub finance: KeyPair,
     folder: PathBuf,
     /// Reserved while the parts are down, too.
     _ports: [Port; 2],
 }
 
 impl Parts {
-    pub(super) fn new(folder: &Path, database_url: &str) -> Self {
+    /// Makes keys, takes ports, and writes down how each part is started; nothing runs yet.
+    pub fn new(folder: &Path, database_url: &str) -> Self {
         let keys: Vec<_> = (0..4).map(|_| KeyPair::generate()).collect();
         let [colony, server_owner, adapter, finance] = keys.try_into().unwrap();
         let file = |name: &str, key: &KeyPair| {
@@ -73,14 +84,15 @@ impl Parts {
         }
     }
 
-    pub(super) fn client(&self, key: &KeyPair) -> Client {
+    /// Returns a client with this key.
+    pub fn client(&self, key: &KeyPair) -> Client {
         let config = ClientConfig::new(format!("http://{}", self.broker_address).parse().unwrap());
         Client::new(&config, self.colony.id(), key.clone(), Arc::new(SystemClock)).unwrap()
     }
 
     /// Runs a command with the colony's key, on the adapter's machine.
-    pub(super) async fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(apiary_tests::apiary_binary());
+    pub async fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(apiary_binary());
         command.args(arguments).current_dir(&self.folder).env_clear();
         command.env("APIARY_BROKER", format!("http://{}", self.broker_address)).env("APIARY_KEY_FILE", "colony.pem");
         command.env("APIARY_COLONY", self.colony.id().to_string()).env("APIARY_WEBHOOK_SPOOL", "spool");
@@ -89,21 +101,21 @@ impl Parts {
     }
 
     /// Starts the broker, and sets the colony up.
-    pub(super) async fn start_broker(&mut self) {
+    pub async fn start_broker(&mut self) {
         self.broker.start();
         self.broker.ready().await;
         self.set_up().await;
     }
 
     /// Starts broker and adapter, and sets the colony up between them.
-    pub(super) async fn start_broker_and_webhook(&mut self) {
+    pub async fn start_broker_and_webhook(&mut self) {
         self.start_broker().await;
         self.webhook.start();
         self.webhook.ready().await;
     }
 
     /// Creates the colony, and the minimal grants of adapter and bee.
-    pub(super) async fn set_up(&self) {
+    pub async fn set_up(&self) {
         self.client(&self.server_owner).create_colony("shop").await.unwrap();
         for (key, name, role) in [(&self.adapter, "adapter", Role::User), (&self.finance, "finance", Role::Executor)] {
             let scopes: (&[&str], &[&str]) = (&["stripe.event"], &["finance"]);
@@ -113,11 +125,16 @@ impl Parts {
     }
 }
 
+/// Posts the event with this number once, as Stripe does.
+pub async fn post_once(webhook: SocketAddr, number: usize) -> reqwest::Result<reqwest::Response> {
+    let event = stripe::subscription_created(number, SystemClock.now().as_second());
+    post(&http(), webhook, event.to_string()).await
+}
+
 /// Posts an event once, as Stripe does.
-pub(super) async fn post_once(webhook: SocketAddr, number: usize) -> reqwest::Result<reqwest::Response> {
-    let body = stripe::subscription_created(number, SystemClock.now().as_second()).to_string();
-    let signature = stripe::signature(SECRET, body.as_bytes(), SystemClock.now().as_second());
+pub async fn post(client: &reqwest::Client, webhook: SocketAddr, event: String) -> reqwest::Result<reqwest::Response> {
+    let signature = stripe::signature(SECRET, event.as_bytes(), SystemClock.now().as_second());
     let url = format!("http://{webhook}/webhooks/stripe");
-    let request = apiary_tests::http().post(url).header("stripe-signature", signature);
-    request.timeout(Duration::from_secs(10)).body(body).send().await
+    let request = client.post(url).header("stripe-signature", signature);
+    request.timeout(Duration::from_secs(10)).body(event).send().await
 }
