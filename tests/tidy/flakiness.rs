@@ -7,7 +7,7 @@ use crate::tree::{TextFile, rust};
 const SLEEPS: [&str; 4] = ["sleep(", "sleep_until(", "park_timeout(", "interval("];
 
 /// Files with tests in which time must pass, and the reason. A comment at each place says the same of that place.
-const TIME_PASSES: [(&str, &str); 13] = [
+const TIME_PASSES: [(&str, &str); 16] = [
     ("adapters/tests/it/slow.rs", "a sender is slow"),
     ("cli/tests/it/up.rs", "a start is killed at arbitrary moments"),
     ("executor-sdk/tests/runtime/work.rs", "handlers overlap"),
@@ -20,6 +20,9 @@ const TIME_PASSES: [(&str, &str); 13] = [
     ("tests/it/restart/database.rs", "a load keeps a pace, and an outage lasts ten seconds"),
     ("tests/it/restart/kill.rs", "parts are killed at arbitrary moments, and senders keep a pace"),
     ("tests/it/restart/undelivered.rs", "a broker is killed at arbitrary moments, and stands still"),
+    ("tests/soak/load.rs", "senders keep a pace"),
+    ("tests/soak/plan.rs", "a run has a course in time"),
+    ("tests/soak/stage.rs", "the database is read now and then"),
     ("tests/store/cancellation.rs", "a call is dropped at each of its awaits"),
 ];
 

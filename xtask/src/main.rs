@@ -18,6 +18,7 @@ mod postgres;
 mod proto;
 mod python;
 mod servers;
+mod soak;
 mod tally;
 mod test;
 mod workspace;
@@ -44,6 +45,8 @@ enum Task {
     CheckLong(check_long::Arguments),
     /// Measures latency, throughput and memory of a release build, beside goals and floors.
     Bench(bench::Arguments),
+    /// Runs a colony under a steady load for hours, kills each of its parts once, and judges.
+    Soak(soak::Arguments),
     /// Generates the Rust code of `proto/schema` into `proto/src/generated`.
     Proto {
         /// Fails if the checked-in code differs, and writes nothing.
@@ -81,6 +84,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Ci => ci::run(),
         Task::CheckLong(arguments) => check_long::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Soak(arguments) => soak::run(&arguments),
         Task::Proto { check } => proto::run(check).map(|()| ExitCode::SUCCESS),
         Task::LintProto => lint_proto::run().map(|()| ExitCode::SUCCESS),
         Task::LintPages => lint_pages::run().map(|()| ExitCode::SUCCESS),
