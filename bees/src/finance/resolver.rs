@@ -61,16 +61,20 @@ impl Resolver {
             return Ok(settled);
         }
         let mut all: Vec<_> = tie.events.iter().filter_map(|payload| Contender::read(payload)).collect();
+        // Without any, those of the stored state are recorded no longer.
+        let is_recorded = all.iter().any(|event| event.second() == second);
         all.extend(Contender::new(change.clone()));
-        let (same, before): (Vec<_>, Vec<_>) = all.into_iter().partition(|event| event.second() == second);
-        let last = before.iter().map(Contender::second).max();
-        let (before, older): (Vec<_>, Vec<_>) = before.into_iter().partition(|event| Some(event.second()) == last);
+        // Of events that show the same, the decision takes the first: which it is must not depend on their arrival.
+        all.sort_by_cached_key(Contender::contents);
+        let (same, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|event| event.second() == second);
+        // A later event does not precede these: it comes here if the stored state is final and open.
+        let last = others.iter().map(Contender::second).filter(|other| *other < second).max();
+        let (before, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|event| Some(event.second()) == last);
         let Some(decision) = decide(&same, &before) else {
             // The events of the stored state are recorded no longer: this one is older.
             return Ok(only_recorded(change));
         };
-        // A lone event means that the one before it in this second is recorded no longer.
-        let is_certain = decision.is_certain && same.len() > 1 && !tie.more;
+        let is_certain = decision.is_certain && is_recorded && !tie.more;
         let read = if is_certain { None } else { self.read(change, second).await? };
         let is_known = is_certain || read.is_some();
         // What was read at Stripe depends on no event.
@@ -83,7 +87,7 @@ impl Resolver {
             }
         };
         settled.revise(next, !is_known, is_open);
-        settled.add_items(same.iter().chain(&before).chain(&older).map(|event| &event.change));
+        settled.add_items(same.iter().chain(&before).chain(&others).map(|event| &event.change));
         // Can be less where the events of the stored state are recorded no longer.
         Ok(if settled.state_version() > tie.version.as_str() { settled } else { only_recorded(change) })
     }
@@ -129,4 +133,91 @@ async fn ask(
 /// Returns a change that records an event, and leaves its object as it is.
 fn only_recorded(change: &Change) -> Change {
     Change { event: change.event.clone(), customer: None, subscription: None, object: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const SECOND: i64 = 1_795_000_000;
+    const STORED: &str = "0-001795000000.001";
+
+    /// An event of one subscription that says when it happened and what it shows, and nothing of what was before.
+    fn event(id: &str, verb: &str, created: i64, status: &str) -> String {
+        let object = json!({"id": "sub_1", "object": "subscription", "customer": "cus_1", "status": status});
+        let event = json!({"id": id, "type": format!("customer.subscription.{verb}"), "created": created,
+            "data": {"object": object}});
+        event.to_string()
+    }
+
+    async fn settled(change: &str, version: &str, events: &[&str]) -> Change {
+        let events = events.iter().map(|&event| event.to_owned()).collect();
+        let tie = Tie { version: version.to_owned(), events, more: false };
+        Resolver::default().settle(&Change::from_event(change.as_bytes()).unwrap(), &tie).await.unwrap()
+    }
+
+    fn marks(change: &Change) -> (Option<&str>, bool, bool) {
+        let written = change.subscription.as_ref().unwrap();
+        (written.state.status.as_deref(), written.order_uncertain, written.order_open)
+    }
+
+    /// A writer that ended between a tie and its decision leaves the order open, though one event alone made the state.
+    #[tokio::test]
+    async fn an_older_event_does_not_make_a_lone_event_uncertain() {
+        let lone = event("evt_2", "updated", SECOND, "active");
+        let older = event("evt_1", "updated", SECOND - 1, "past_due");
+        assert_eq!(marks(&settled(&older, STORED, &[&lone]).await), (Some("active"), false, false));
+    }
+
+    #[tokio::test]
+    async fn without_the_recorded_events_of_the_stored_state_its_order_is_uncertain() {
+        let same = event("evt_2", "updated", SECOND, "active");
+        assert_eq!(marks(&settled(&same, STORED, &[]).await), (Some("active"), true, false));
+    }
+
+    /// A writer that looked before another one recorded the same event.
+    #[tokio::test]
+    async fn an_event_among_the_recorded_ones_is_no_second_event() {
+        let lone = event("evt_1", "updated", SECOND, "active");
+        assert_eq!(marks(&settled(&lone, STORED, &[&lone]).await), (Some("active"), false, false));
+    }
+
+    #[tokio::test]
+    async fn an_event_after_a_final_state_says_nothing_of_what_was_before_it() {
+        let final_version = "1-001795000000.002";
+        let ended = event("evt_1", "deleted", SECOND, "canceled");
+        let other = event("evt_2", "deleted", SECOND, "incomplete_expired");
+        let (older, later) =
+            (event("evt_0", "updated", SECOND - 1, "active"), event("evt_3", "updated", SECOND + 1, "unpaid"));
+        let without = settled(&older, final_version, &[&ended, &other]).await;
+        let with = settled(&later, final_version, &[&ended, &other, &older]).await;
+        assert_eq!(marks(&with), marks(&without));
+        assert_eq!(with.state_version(), "1-001795000000.003", "a decision that other writers see");
+    }
+
+    #[tokio::test]
+    async fn of_events_before_that_show_the_same_the_same_one_counts_in_every_order() {
+        // Cards are not kept, so both events before show one state; only after the first of them does the circle close.
+        let with_card = |id: &str, created: i64, status: &str, card: &str, previous: Value| {
+            let mut event: Value = serde_json::from_str(&event(id, "updated", created, status)).unwrap();
+            event["data"]["object"]["default_payment_method"] = json!(card);
+            event["data"]["previous_attributes"] = previous;
+            event.to_string()
+        };
+        let before = |id: &str, card: &str| with_card(id, SECOND - 1, "active", card, Value::Null);
+        let was = |status: &str, card: &str| json!({"status": status, "default_payment_method": card});
+        let (one, other) = (before("evt_2", "pm_1"), before("evt_1", "pm_2"));
+        let failed = with_card("evt_3", SECOND, "past_due", "pm_3", was("active", "pm_1"));
+        let recovered = with_card("evt_4", SECOND, "active", "pm_1", was("past_due", "pm_3"));
+        let first = settled(&failed, STORED, &[&recovered, &one, &other]).await;
+        for (change, events) in [
+            (&failed, [&recovered, &other, &one]),
+            (&one, [&failed, &recovered, &other]),
+            (&other, [&failed, &recovered, &one]),
+        ] {
+            assert_eq!(marks(&settled(change, STORED, &events.map(String::as_str)).await), marks(&first));
+        }
+    }
 }

@@ -20,4 +20,5 @@ mod restart;
 mod same_second;
 mod shadow;
 mod stand_in;
+mod undecided;
 mod versions;

@@ -94,8 +94,10 @@ end
 $$;
 
 -- Returns the ties among the changes that were not written, as {place: stored version}, and marks their rows: until the
--- caller's decision is written, an older event of the object is a tie as well, because the decision does not know it. Raises an error for one that
--- was not written though nothing newer is stored: it must not pass for success.
+-- caller's decision is written, an older event of the object is a tie as well, because the decision does not know it.
+-- Raises an error for one that was not written though nothing newer is stored: it must not pass for success.
+-- Race: an event that another call has recorded since this one began waits for no decision. It is no tie but a duplicate,
+-- and leaves no mark, which nobody would clear.
 create or replace function public.stripe_ties(changes jsonb, unwritten bigint[], part text, table_name text)
 returns jsonb
 language plpgsql
@@ -114,7 +116,8 @@ begin
      from (
        select place, change #>> array[$3, ''account''] as account,
          (change #>> array[$3, ''livemode''])::boolean as livemode, change #>> array[$3, ''id''] as id,
-         change #>> array[$3, ''state_version''] as version
+         change #>> array[$3, ''state_version''] as version, change #>> ''{event,account}'' as event_account,
+         (change #>> ''{event,livemode}'')::boolean as event_livemode, change #>> ''{event,id}'' as event_id
        from jsonb_array_elements($1) with ordinality as c (change, place)
        where place = any ($2)
      ) as r
@@ -122,6 +125,10 @@ begin
        on stored.account = r.account and stored.livemode = r.livemode and stored.id = r.id
      where r.version <> '''' and (r.version collate "C" >= left(stored.state_version, -4)
        or stored.order_open or stored.id is null)
+       and not exists (
+         select from public.stripe_events as e
+         where e.account = r.event_account and e.livemode = r.event_livemode and e.id = r.event_id
+       )
      order by r.account, r.livemode, r.id',
     table_name
   ) using changes, unwritten, part

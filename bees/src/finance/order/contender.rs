@@ -49,6 +49,12 @@ impl Contender {
         self.change.event.created.as_second()
     }
 
+    /// Returns what the event says, without its id: equal for events that no decision tells apart.
+    pub(in crate::finance) fn contents(&self) -> (String, String, String) {
+        let previous = self.previous.as_ref().map(Value::to_string).unwrap_or_default();
+        (self.object.to_string(), self.event_type.clone(), previous)
+    }
+
     /// Returns true if no other state follows.
     pub(super) fn is_final(&self) -> bool {
         self.change.state_version().starts_with('1')
