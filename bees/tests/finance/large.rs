@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use apiary_bees::finance::{Answer, Applied, Change, Record, SubscriptionQuery, Writer};
+use apiary_tests::eventually;
 use serde_json::{Value, json};
 
 use crate::harness::database::PrivateDatabase;
@@ -69,6 +70,42 @@ async fn large_events_of_one_second_pass_through_postgrest() {
     let server = SupabaseLite::migrated().await;
     passes(server.record()).await;
     server.stop().await;
+}
+
+/// Ties of 24 MB: each event of them that is read is memory of the server's.
+#[tokio::test(flavor = "multi_thread")]
+async fn in_postgres_the_events_of_no_more_ties_are_read_than_have_room() {
+    const COUNT: usize = 24;
+    let database = PrivateDatabase::migrated().await;
+    let record = database.record();
+    let changes = |n: usize| -> Vec<Change> {
+        (0..COUNT)
+            .map(|sub| large(&format!("evt_{sub}_{n}"), &format!("sub_{sub}"), &format!("price_{n}"), None))
+            .collect()
+    };
+    let first = changes(1);
+    for some in first.chunks(6) {
+        record.apply(&some.iter().collect::<Vec<_>>()).await.unwrap();
+    }
+    let name: String =
+        sqlx::query_scalar("select current_database()::text").fetch_one(&mut database.connect().await).await.unwrap();
+    database.run(&format!("alter database {name} set track_functions = 'all'")).await;
+    // Of another connection, which the setting applies to, and at whose end its counts are there.
+    let counting = database.record();
+    let second = changes(2);
+    let answers = counting.apply(&second.iter().collect::<Vec<_>>()).await.unwrap();
+    counting.close().await;
+    let ties = answers.iter().filter(|answer| matches!(answer, Answer::Tie(_))).count();
+    let calls = "select calls from pg_stat_user_functions where funcname = 'stripe_events_of'";
+    eventually("the server has counted", async || {
+        let found: Option<i64> = sqlx::query_scalar(calls).fetch_optional(&mut database.connect().await).await.unwrap();
+        found.is_some_and(|calls| {
+            assert_eq!(calls, i64::try_from(ties).unwrap() + 1, "each tie, and the first without room");
+            true
+        })
+    })
+    .await;
+    database.drop().await;
 }
 
 #[tokio::test]

@@ -46,6 +46,12 @@ declare
   ties jsonb := '{}';
   outcomes jsonb;
   object_table text;
+  -- Answers to ties, by place, and the bytes of the events in them.
+  tied jsonb[];
+  tie_place int;
+  tie_events jsonb;
+  tie_answer jsonb;
+  tie_bytes bigint := 0;
 begin
   lock table public.stripe_events in row exclusive mode;
 
@@ -354,26 +360,28 @@ begin
     perform public.stripe_check_recorded(changes, ties);
   end if;
 
+  -- One after another: the events of a tie for which the answer has no room are not read.
+  tied := array_fill(null::jsonb, array[cardinality(fresh)]);
+  for tie_place in select key::int from jsonb_object_keys(ties) as t (key) order by 1 loop
+    tie_answer := '{"outcome": "again"}';
+    if tie_bytes <= 6291456 then
+      tie_events := public.stripe_events_of(changes -> (tie_place - 1) -> 'event', ties ->> tie_place::text);
+      tie_bytes := tie_bytes
+        + (select coalesce(sum(octet_length(e)), 0) from jsonb_array_elements_text(tie_events -> 'events') as e);
+      if tie_bytes <= 6291456 then
+        tie_answer := jsonb_build_object('outcome', 'tie', 'version', ties ->> tie_place::text) || tie_events;
+      end if;
+    end if;
+    tied[tie_place] := tie_answer;
+  end loop;
+
   return (
-    with answers as (
-      select c.number,
-        case
-          when ties ? f.place::text then
-            jsonb_build_object('outcome', 'tie', 'version', ties ->> f.place::text)
-            || public.stripe_events_of(changes -> (f.place - 1)::int -> 'event', ties ->> f.place::text)
-          else jsonb_build_object('outcome', coalesce(outcomes ->> c.number::text, 'duplicate'))
-        end as answer
-      from generate_series(1, jsonb_array_length(documents)) as c (number)
-      left join unnest(fresh) with ordinality as f (number, place) using (number)
-    ), sizes as (
-      select number, answer,
-        case when answer ? 'events' then
-          sum((select sum(octet_length(e)) from jsonb_array_elements_text(answer -> 'events') as e)) over (order by number)
-        end as bytes
-      from answers
+    select jsonb_agg(
+      coalesce(f.answer, jsonb_build_object('outcome', coalesce(outcomes ->> c.number::text, 'duplicate')))
+      order by c.number
     )
-    select jsonb_agg(case when bytes > 6291456 then '{"outcome": "again"}' else answer end order by number)
-    from sizes
+    from generate_series(1, jsonb_array_length(documents)) as c (number)
+    left join unnest(fresh, tied) as f (number, answer) using (number)
   );
 end
 $$;
