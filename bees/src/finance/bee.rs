@@ -193,7 +193,7 @@ mod tests {
 
     use super::super::reads::StripeReads;
     use super::super::record::{Answer, Readiness, Record, Subscription, SubscriptionQuery};
-    use super::super::rows::{Row, RowQuery, Rows};
+    use super::super::rows::{IdQuery, Row, RowQuery, Rows, StoredId};
     use super::super::sqlite::SqliteRecord;
     use super::*;
 
@@ -287,6 +287,12 @@ mod tests {
     #[async_trait]
     impl Rows for Away {
         async fn rows(&self, _: &RowQuery) -> Result<Vec<Row>, RecordError> {
+            Ok(Vec::new())
+        }
+        async fn ids(&self, _: &IdQuery) -> Result<Vec<StoredId>, RecordError> {
+            Ok(Vec::new())
+        }
+        async fn events(&self, _: &str) -> Result<Vec<Row>, RecordError> {
             Ok(Vec::new())
         }
     }

@@ -39,6 +39,10 @@ pub(super) const BATCH_BYTES_MAX: usize = 1024 * 1024;
 pub(super) const CONTENDERS_MAX: usize = 10;
 /// Attempts to decide an order while other bees write the same object.
 pub(super) const TIES_MAX: usize = 32;
+/// Objects of one kind whose ids a comparison remembers, eight bytes each, to find the rows that Stripe's list lacks.
+pub(super) const LISTED_MAX: usize = 4_000_000;
+/// Rows of one kind that a comparison looks up at Stripe because its list lacks them.
+pub(super) const LOOKUPS_MAX: usize = 1000;
 /// Longest accepted `Retry-After`; a longer one is shortened.
 pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 

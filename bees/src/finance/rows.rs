@@ -23,6 +23,30 @@ pub struct RowQuery {
     pub ids: Vec<String>,
 }
 
+/// A page of the ids of a kind, in the order of the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdQuery {
+    /// Kind of the objects, which chooses the table.
+    pub kind: Kind,
+    /// Connected account; empty for one's own.
+    pub account: String,
+    /// True for live mode, false for test mode.
+    pub livemode: bool,
+    /// The last id of the previous page; empty for the first page.
+    pub after: String,
+    /// Most ids; a database may return fewer, but none only after the last.
+    pub limit: u32,
+}
+
+/// The id of a stored object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredId {
+    /// The id.
+    pub id: String,
+    /// True if the object is recorded as deleted at Stripe.
+    pub is_deleted: bool,
+}
+
 /// Reads of whole rows, beside the state of record's own calls.
 #[async_trait]
 pub trait Rows: Send + Sync {
@@ -32,6 +56,20 @@ pub trait Rows: Send + Sync {
     ///
     /// The errors of [`Record::subscriptions`](super::Record::subscriptions).
     async fn rows(&self, query: &RowQuery) -> Result<Vec<Row>, RecordError>;
+
+    /// Returns a page of ids.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Self::rows`].
+    async fn ids(&self, query: &IdQuery) -> Result<Vec<StoredId>, RecordError>;
+
+    /// Returns the recorded events with this id, of any account and mode, without what was received.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Self::rows`].
+    async fn events(&self, id: &str) -> Result<Vec<Row>, RecordError>;
 }
 
 /// Returns the table of a kind.

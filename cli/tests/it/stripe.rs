@@ -76,7 +76,7 @@ fn a_record_that_agrees_exits_with_0_and_one_that_differs_with_1() {
     let same = shop.run(&["record", "diff", "--json"]).json();
     assert_eq!(
         same["kinds"]["subscriptions"],
-        json!({"read": 1, "same": 1, "missing": 0, "different": 0, "repaired": 0, "newer": 0, "failed": 0})
+        json!({"read": 1, "same": 1, "missing": 0, "different": 0, "repaired": 0, "newer": 0, "unknown": 0, "failed": 0})
     );
     shop.server.put(subscription("sub_1", "past_due"));
     shop.server.put(subscription("sub_2", "active"));

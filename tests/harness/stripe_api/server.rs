@@ -50,6 +50,7 @@ struct State {
     known: BTreeSet<(String, String)>,
     deleted: BTreeMap<String, Value>,
     of_other_mode: BTreeSet<String>,
+    unlisted: BTreeSet<String>,
     denied: BTreeSet<String>,
     troubles: VecDeque<Trouble>,
     requests: Vec<String>,
@@ -69,6 +70,7 @@ impl StandIn {
             known: BTreeSet::new(),
             deleted: BTreeMap::new(),
             of_other_mode: BTreeSet::new(),
+            unlisted: BTreeSet::new(),
             denied: BTreeSet::new(),
             troubles: VecDeque::new(),
             requests: Vec::new(),
@@ -116,6 +118,11 @@ impl StandIn {
     /// Makes an id one of the other mode.
     pub fn move_to_other_mode(&self, id: &str) {
         self.state().of_other_mode.insert(id.to_owned());
+    }
+
+    /// Leaves an object out of lists, as customers of a test clock are; by its id it is there.
+    pub fn unlist(&self, id: &str) {
+        self.state().unlisted.insert(id.to_owned());
     }
 
     /// Takes from the key the right to read a list, such as `invoices`.
@@ -205,7 +212,8 @@ impl State {
         let is_all = request.query.get("status").is_some_and(|status| status == "all");
         let is_listed = |object: &&Value| {
             let second = created(object);
-            (name != "subscription" || is_all || object["status"] != "canceled")
+            !object["id"].as_str().is_some_and(|id| self.unlisted.contains(id))
+                && (name != "subscription" || is_all || object["status"] != "canceled")
                 && request.number("created[gte]").is_none_or(|from| second >= from)
                 && request.number("created[lte]").is_none_or(|to| second <= to)
         };

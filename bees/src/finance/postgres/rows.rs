@@ -5,7 +5,7 @@ use sqlx::{Row as _, query};
 
 use super::super::error::RecordError;
 use super::super::limits::READ_TIMEOUT;
-use super::super::rows::{Row, RowQuery, Rows, of_json};
+use super::super::rows::{IdQuery, Row, RowQuery, Rows, StoredId, of_json};
 use super::super::stripe_api::Kind;
 use super::record::{PostgresRecord, within};
 
@@ -22,6 +22,35 @@ impl Rows for PostgresRecord {
             within(READ_TIMEOUT, rows).await
         });
         rows.await?.iter().map(|row| of_json(row.as_bytes())).collect()
+    }
+
+    async fn events(&self, id: &str) -> Result<Vec<Row>, RecordError> {
+        let rows = self.outbound.call(|| async {
+            let select = query(include_str!("events_by_id.sql")).bind(id);
+            let rows = async {
+                let rows = self.pool.session().await?.rows(select).await?;
+                rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()
+            };
+            within(READ_TIMEOUT, rows).await
+        });
+        rows.await?.iter().map(|row| of_json(row.as_bytes())).collect()
+    }
+
+    async fn ids(&self, which: &IdQuery) -> Result<Vec<StoredId>, RecordError> {
+        let ids = self.outbound.call(|| async {
+            let select = query(include_str!("ids.sql"))
+                .bind(which.kind.as_str())
+                .bind(&which.account)
+                .bind(which.livemode)
+                .bind(&which.after)
+                .bind(i64::from(which.limit));
+            let ids = async {
+                let rows = self.pool.session().await?.rows(select).await?;
+                rows.iter().map(|row| Ok(StoredId { id: row.try_get(0)?, is_deleted: row.try_get(1)? })).collect()
+            };
+            within(READ_TIMEOUT, ids).await
+        });
+        ids.await
     }
 }
 

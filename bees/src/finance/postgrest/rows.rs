@@ -1,16 +1,20 @@
 //! Whole rows, by a read of the table.
 
 use async_trait::async_trait;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::error::RecordError;
-use super::super::rows::{Row, RowQuery, Rows, table};
+use super::super::rows::{IdQuery, Row, RowQuery, Rows, StoredId, table};
 use super::super::stripe_api::Kind;
 use super::record::PostgrestRecord;
 
 /// Subscriptions whose items are read in one call: with Stripe's 20 items each, fewer rows than the 1,000 after which
 /// Supabase cuts off an answer.
 const SUBSCRIPTIONS_MAX: usize = 40;
+
+/// Columns of a recorded event without what was received.
+const EVENT_COLUMNS: &str = "account,livemode,id,type,created,object_type,object_id,outcome,reason,received_at";
 
 #[async_trait]
 impl Rows for PostgrestRecord {
@@ -29,6 +33,52 @@ impl Rows for PostgrestRecord {
             }
         }
         Ok(rows)
+    }
+
+    async fn events(&self, id: &str) -> Result<Vec<Row>, RecordError> {
+        let filters = [
+            ("select", EVENT_COLUMNS.to_owned()),
+            ("id", format!("eq.{id}")),
+            ("order", "account.asc,livemode.asc".to_owned()),
+        ];
+        let rows = self.outbound.call(|| self.client.select("stripe_events", &filters)).await?;
+        serde_json::from_slice(&rows).map_err(|error| RecordError::Answer(error.to_string()))
+    }
+
+    async fn ids(&self, which: &IdQuery) -> Result<Vec<StoredId>, RecordError> {
+        let columns = match which.kind {
+            Kind::Customers => "id,deleted",
+            Kind::Invoices => "id,outcome",
+            _ => "id",
+        };
+        let filters = [
+            ("select", columns.to_owned()),
+            ("account", format!("eq.{}", which.account)),
+            ("livemode", format!("is.{}", which.livemode)),
+            ("id", format!("gt.{}", which.after)),
+            ("order", "id.asc".to_owned()),
+            ("limit", which.limit.to_string()),
+        ];
+        let rows = self.outbound.call(|| self.client.select(table(which.kind), &filters)).await?;
+        let rows: Vec<IdRow> = serde_json::from_slice(&rows).map_err(|error| RecordError::Answer(error.to_string()))?;
+        Ok(rows.into_iter().map(StoredId::from).collect())
+    }
+}
+
+/// A row of a page of ids.
+#[derive(Deserialize)]
+struct IdRow {
+    id: String,
+    /// Of a customer.
+    #[serde(default)]
+    deleted: bool,
+    /// Of an invoice.
+    outcome: Option<String>,
+}
+
+impl From<IdRow> for StoredId {
+    fn from(row: IdRow) -> Self {
+        Self { is_deleted: row.deleted || row.outcome.as_deref() == Some("deleted"), id: row.id }
     }
 }
 

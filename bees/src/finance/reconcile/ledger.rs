@@ -9,9 +9,10 @@ use tokio::task::JoinSet;
 use super::compare;
 use crate::finance::change::Change;
 use crate::finance::error::RecordError;
+use crate::finance::limits::PAGE_MAX;
 use crate::finance::reads::StripeReads;
 use crate::finance::record::{Applied, Record};
-use crate::finance::rows::{Row, RowQuery};
+use crate::finance::rows::{IdQuery, Row, RowQuery, StoredId};
 use crate::finance::stripe_api::{Kind, StripeApi};
 use crate::finance::writer::Writer;
 
@@ -67,6 +68,12 @@ impl Ledger {
         let rows = self.record.rows(&query).await?;
         let id = |row: &Row| row.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
         Ok(rows.into_iter().map(|row| (id(&row), row)).collect())
+    }
+
+    /// Returns a page of the stored ids of a kind, after this one.
+    pub(super) async fn ids(&self, kind: Kind, after: String) -> Result<Vec<StoredId>, RecordError> {
+        let (account, livemode) = (self.account.clone(), self.livemode);
+        self.record.ids(&IdQuery { kind, account, livemode, after, limit: PAGE_MAX }).await
     }
 
     /// Writes objects, and returns the outcome of each, by its position.

@@ -32,6 +32,9 @@ pub struct Report {
     /// Kinds that were not compared.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<Skipped>,
+    /// Kinds of which not all rows were looked for at Stripe.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows_skipped: Vec<Skipped>,
 }
 
 /// Numbers of objects of a kind.
@@ -49,6 +52,9 @@ pub struct Counts {
     pub repaired: u64,
     /// Number left, of the missing and different ones, because an event of a later time is stored, or a final state.
     pub newer: u64,
+    /// Number of rows that Stripe lacks: not among those read.
+    #[serde(default)]
+    pub unknown: u64,
     /// Number not compared, because the object cannot be read.
     pub failed: u64,
 }
@@ -78,13 +84,13 @@ pub enum Finding {
     Missing,
     /// Different fields.
     Different,
-    /// Unknown to Stripe, and in the state of record.
+    /// Unknown to Stripe, and in the state of record, which never deletes rows.
     Unknown,
     /// Not readable.
     Failed,
 }
 
-/// A kind that was not compared.
+/// A kind that was not compared, or not wholly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
     /// The kind.
@@ -97,7 +103,8 @@ impl Report {
     /// Returns the number of objects that differ and were not repaired.
     pub fn open(&self) -> u64 {
         let open = |counts: &Counts| {
-            (counts.missing + counts.different + counts.failed).saturating_sub(counts.repaired + counts.newer)
+            (counts.missing + counts.different + counts.unknown + counts.failed)
+                .saturating_sub(counts.repaired + counts.newer)
         };
         self.kinds.values().map(open).sum()
     }
@@ -112,11 +119,13 @@ impl Report {
             counts.different += more.different;
             counts.repaired += more.repaired;
             counts.newer += more.newer;
+            counts.unknown += more.unknown;
             counts.failed += more.failed;
         }
         self.differences.extend(next.differences);
         self.differences.truncate(show);
         self.skipped.extend(next.skipped);
+        self.rows_skipped.extend(next.rows_skipped);
         (self.livemode, self.account, self.repair) = (next.livemode, next.account, next.repair);
         (self.finished, self.cursor, self.stopped) = (next.finished, next.cursor, next.stopped);
     }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::args::{Cursor, Request};
 use super::ledger::{Ledger, Wanted};
+use super::listed::Listed;
 use super::report::{Counts, Difference, Finding, Report, Skipped};
 use crate::finance::error::RecordError;
 use crate::finance::record::{Applied, Record};
@@ -27,11 +28,13 @@ pub enum ReconcileError {
 }
 
 /// A run in progress.
-struct Run<'a> {
+pub(super) struct Run<'a> {
     stripe: &'a Arc<StripeApi>,
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
     request: &'a Request,
-    report: Report,
+    pub(super) report: Report,
+    /// Ids in the pages of the kind in progress, if the rows are gone through as well.
+    pub(super) listed: Option<Listed>,
 }
 
 /// Compares until every list is read or the time has passed, whichever is first; at least one page. `is_cancelled` ends
@@ -49,26 +52,32 @@ pub async fn run(
 ) -> Result<Report, ReconcileError> {
     request.check().map_err(ReconcileError::Request)?;
     let until = Instant::now() + time.min(Duration::from_secs(request.seconds.into()));
-    let mut run = Run::new(stripe, record, request);
-    let mut next = Some(request.cursor.clone().unwrap_or(Cursor { kind: run.first(), after: None, created_s: None }));
-    let mut pages = 0;
-    while let Some(cursor) = next {
-        if pages > 0 && (Instant::now() >= until || is_cancelled()) {
-            run.report.cursor = Some(cursor);
-            return Ok(run.report);
-        }
-        next = match run.page(&cursor).await {
-            Ok(next) => next,
-            Err(error) if pages == 0 => return Err(error),
-            Err(error) => {
-                (run.report.cursor, run.report.stopped) = (Some(cursor), Some(error.to_string()));
-                return Ok(run.report);
-            }
-        };
-        pages += 1;
+    Run::new(stripe, record, request).pages(|_| Instant::now() >= until || is_cancelled()).await
+}
+
+/// Compares every list to its end, and then the rows that it lacks; unless the request chooses by time, which rows do not
+/// tell. `note` is called between two pages, with the report so far.
+///
+/// # Errors
+///
+/// The errors of [`run`]; and a request with a cursor, whose earlier pages are unknown here.
+pub async fn run_whole(
+    stripe: &Arc<StripeApi>,
+    record: Arc<dyn Record>,
+    request: &Request,
+    mut note: impl FnMut(&Report),
+) -> Result<Report, ReconcileError> {
+    request.check().map_err(ReconcileError::Request)?;
+    if request.cursor.is_some() {
+        return Err(ReconcileError::Request("a comparison of everything has no `cursor`".to_owned()));
     }
-    run.report.finished = true;
-    Ok(run.report)
+    let listed = request.since.is_none().then(Listed::default);
+    let run = Run { listed, ..Run::new(stripe, record, request) };
+    let goes_on = |report: &Report| {
+        note(report);
+        false
+    };
+    run.pages(goes_on).await
 }
 
 /// Compares single objects, by their ids.
@@ -101,7 +110,31 @@ impl<'a> Run<'a> {
     fn new(stripe: &'a Arc<StripeApi>, record: Arc<dyn Record>, request: &'a Request) -> Self {
         let (livemode, account) = (stripe.key().is_live(), request.account.clone());
         let report = Report { livemode, account: account.clone(), repair: request.repair, ..Report::default() };
-        Self { stripe, ledger: Ledger::new(record, stripe, account.as_deref()), request, report }
+        Self { stripe, ledger: Ledger::new(record, stripe, account.as_deref()), request, report, listed: None }
+    }
+
+    /// Compares page after page, at least one, until all are compared or `is_over`.
+    async fn pages(mut self, mut is_over: impl FnMut(&Report) -> bool) -> Result<Report, ReconcileError> {
+        let start = || Cursor { kind: self.first(), after: None, created_s: None };
+        let mut next = Some(self.request.cursor.clone().unwrap_or_else(start));
+        let mut pages = 0;
+        while let Some(cursor) = next {
+            if pages > 0 && is_over(&self.report) {
+                self.report.cursor = Some(cursor);
+                return Ok(self.report);
+            }
+            next = match self.page(&cursor).await {
+                Ok(next) => next,
+                Err(error) if pages == 0 => return Err(error),
+                Err(error) => {
+                    (self.report.cursor, self.report.stopped) = (Some(cursor), Some(error.to_string()));
+                    return Ok(self.report);
+                }
+            };
+            pages += 1;
+        }
+        self.report.finished = true;
+        Ok(self.report)
     }
 
     fn first(&self) -> Kind {
@@ -120,6 +153,9 @@ impl<'a> Run<'a> {
             Err(error) => return Err(error.into()),
         };
         self.compare(kind, &page).await?;
+        if !page.has_more {
+            self.unlisted(kind).await?;
+        }
         let last = page.objects.last().filter(|_| page.has_more);
         Ok(last.map_or_else(
             || self.after(kind),
@@ -155,6 +191,8 @@ impl<'a> Run<'a> {
     }
 
     fn skip(&mut self, kind: Kind, why: String) {
+        // Of a list that ended early, no row may be told to be lacking.
+        self.listed.as_mut().map(Listed::take);
         self.report.skipped.push(Skipped { kind, why });
     }
 
@@ -162,6 +200,9 @@ impl<'a> Run<'a> {
         let mut wanted = Vec::with_capacity(page.objects.len());
         self.counts(kind).read += u64::try_from(page.objects.len()).unwrap_or(u64::MAX);
         for object in &page.objects {
+            if let Some(listed) = &mut self.listed {
+                listed.add(object["id"].as_str().unwrap_or_default());
+            }
             match self.ledger.read(kind, object, page.as_of_s) {
                 Ok(read) => wanted.push(read),
                 Err(what) => self.failed(kind, object["id"].as_str().unwrap_or_default(), what),
@@ -228,7 +269,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    async fn look_again(&self, kind: Kind, id: &str) -> Result<Option<Difference>, ReconcileError> {
+    pub(super) async fn look_again(&self, kind: Kind, id: &str) -> Result<Option<Difference>, ReconcileError> {
         let account = self.request.account.as_deref();
         let reading = self.stripe.retrieve(account, self.report.livemode, kind, id).await?;
         let stored = self.ledger.stored(kind, vec![id.to_owned()]).await?;
@@ -245,11 +286,12 @@ impl<'a> Run<'a> {
         self.report.kinds.entry(kind).or_default()
     }
 
-    fn count(&mut self, difference: Difference) {
+    pub(super) fn count(&mut self, difference: Difference) {
         let counts = self.counts(difference.kind);
         match difference.finding {
             Finding::Missing => counts.missing += 1,
-            Finding::Different | Finding::Unknown => counts.different += 1,
+            Finding::Different => counts.different += 1,
+            Finding::Unknown => counts.unknown += 1,
             Finding::Failed => counts.failed += 1,
         }
         self.list(difference);

@@ -6,7 +6,7 @@ use sqlx::sqlite::{SqliteColumn, SqliteRow};
 use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _, query};
 
 use super::super::error::RecordError;
-use super::super::rows::{Row, RowQuery, Rows};
+use super::super::rows::{IdQuery, Row, RowQuery, Rows, StoredId};
 use super::super::stripe_api::Kind;
 use super::error;
 use super::record::SqliteRecord;
@@ -18,6 +18,24 @@ impl Rows for SqliteRecord {
         let select = query(statement(which.kind)).bind(&which.account).bind(which.livemode).bind(ids);
         let rows = self.writer.begin().await.map_err(error::of)?.rows(select).await.map_err(error::of)?;
         rows.iter().map(row).collect::<Result<_, _>>().map_err(error::of)
+    }
+
+    async fn events(&self, id: &str) -> Result<Vec<Row>, RecordError> {
+        let select = query(include_str!("events_by_id.sql")).bind(id);
+        let rows = self.writer.begin().await.map_err(error::of)?.rows(select).await.map_err(error::of)?;
+        rows.iter().map(row).collect::<Result<_, _>>().map_err(error::of)
+    }
+
+    async fn ids(&self, which: &IdQuery) -> Result<Vec<StoredId>, RecordError> {
+        let select = query(include_str!("ids.sql"))
+            .bind(which.kind.as_str())
+            .bind(&which.account)
+            .bind(which.livemode)
+            .bind(&which.after)
+            .bind(which.limit);
+        let rows = self.writer.begin().await.map_err(error::of)?.rows(select).await.map_err(error::of)?;
+        let id = |row: &SqliteRow| Ok(StoredId { id: row.try_get(0)?, is_deleted: row.try_get(1)? });
+        rows.iter().map(id).collect::<Result<_, _>>().map_err(error::of)
     }
 }
 

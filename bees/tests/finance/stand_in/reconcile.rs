@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use apiary_bees::finance::reconcile::{Counts, Difference, Finding, Request, check, run};
+use apiary_bees::finance::reconcile::{Counts, Difference, Finding, Report, Request, check, run, run_whole};
 use apiary_bees::finance::stripe_api::Kind;
 use apiary_bees::finance::{Record, SubscriptionQuery};
-use apiary_tests::stripe_api::{StandIn, Trouble};
+use apiary_tests::stripe_api::{StandIn, Trouble, fixture};
+use serde_json::json;
 
 use super::{api, apply, customer, reconcile, subscription};
 use crate::harness::database::PrivateDatabase;
 use crate::harness::event::T0;
 use crate::harness::file::File;
+use crate::harness::supabase_lite::SupabaseLite;
 
 /// A record and a stand-in that differ in one customer, one missing subscription and one status.
 async fn shop(record: &Arc<dyn Record>) -> StandIn {
@@ -170,4 +172,93 @@ async fn a_connected_account_is_compared_apart() {
     let request = Request { account: Some("acct_1".to_owned()), kinds: vec![Kind::Customers], ..Request::default() };
     let report = reconcile(&api(&server), &record, &request).await;
     assert_eq!(report.differences, [difference(Kind::Customers, "cus_c", Finding::Missing, &[])]);
+}
+
+async fn whole(server: &StandIn, record: &Arc<dyn Record>, request: &Request) -> Report {
+    run_whole(&api(server), Arc::clone(record), request, |_| {}).await.unwrap()
+}
+
+/// A record with rows that Stripe lacks, some of them rightly.
+async fn finds_what_stripe_lacks(record: Arc<dyn Record>) {
+    let server = shop(&record).await;
+    let invoice = |id: &str| fixture("invoice", &json!({"id": id, "customer": "cus_0", "created": T0}));
+    for (event_type, object) in [
+        ("customer.created", customer("cus_gone", T0)),
+        ("customer.subscription.created", subscription("sub_gone", "cus_0", "active", T0)),
+        // Deleted at Stripe, as their events say.
+        ("customer.deleted", customer("cus_deleted", T0)),
+        ("invoice.deleted", invoice("in_deleted")),
+        // Deleted at Stripe without an event.
+        ("customer.created", customer("cus_unheard", T0)),
+        // In no list, and there all the same, as customers of a test clock are.
+        ("customer.created", customer("cus_clock", T0)),
+    ] {
+        apply(&record, event_type, &object, 0).await;
+    }
+    server.put(customer("cus_unheard", T0));
+    server.delete("cus_unheard");
+    server.put(customer("cus_clock", T0));
+    server.unlist("cus_clock");
+    let report = whole(&server, &record, &Request { page_size: 2, ..Request::default() }).await;
+    let unknown: Vec<&Difference> =
+        report.differences.iter().filter(|difference| difference.finding == Finding::Unknown).collect();
+    assert_eq!(
+        unknown,
+        [
+            &difference(Kind::Customers, "cus_gone", Finding::Unknown, &[]),
+            &difference(Kind::Subscriptions, "sub_gone", Finding::Unknown, &[]),
+        ]
+    );
+    let unheard = difference(Kind::Customers, "cus_unheard", Finding::Different, &["deleted"]);
+    assert!(report.differences.contains(&unheard), "{report:#?}");
+    let unknown = |kind: Kind| report.kinds[&kind].unknown;
+    assert_eq!([Kind::Customers, Kind::Subscriptions, Kind::Invoices].map(unknown), [1, 1, 0], "{report:#?}");
+    assert_eq!((report.open(), report.finished), (3 + 3, true), "{report:#?}");
+    // Rows do not tell when their objects were created.
+    let request = Request { since: Some(jiff::Timestamp::from_second(T0).unwrap()), ..Request::default() };
+    let report = whole(&server, &record, &request).await;
+    assert!(report.kinds.values().all(|counts| counts.unknown == 0), "{report:#?}");
+}
+
+#[tokio::test]
+async fn rows_that_stripe_lacks_are_found_in_sqlite() {
+    let file = File::new().await;
+    finds_what_stripe_lacks(file.record).await;
+}
+
+#[tokio::test]
+async fn rows_that_stripe_lacks_are_found_in_postgres() {
+    let database = PrivateDatabase::migrated().await;
+    finds_what_stripe_lacks(database.record()).await;
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn rows_that_stripe_lacks_are_found_through_supabase() {
+    let lite = SupabaseLite::migrated().await;
+    finds_what_stripe_lacks(lite.record()).await;
+    lite.stop().await;
+}
+
+#[tokio::test]
+async fn against_the_key_of_an_empty_account_a_bounded_number_of_rows_is_looked_up() {
+    let file = File::new().await;
+    let mut connection = file.connect().await;
+    sqlx::query(
+        "with recursive n (n) as (values (1) union all select n + 1 from n where n < 2500)
+         insert into stripe_customers (account, livemode, id) select '', 0, 'cus_' || n from n",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    let record: Arc<dyn Record> = file.record.clone();
+    let server = StandIn::start().await;
+    let request = Request { kinds: vec![Kind::Customers], show: 5, ..Request::default() };
+    let report = whole(&server, &record, &request).await;
+    assert_eq!((report.kinds[&Kind::Customers].unknown, report.differences.len()), (1000, 5));
+    let [skipped] = &report.rows_skipped[..] else { panic!("{report:#?}") };
+    assert!(
+        skipped.why.contains("more than 1000 rows") && skipped.why.contains("is the key one of the account"),
+        "{skipped:?}"
+    );
 }
