@@ -1,5 +1,8 @@
 //! Errors of shadow mode.
 
+use sqlx::error::DatabaseError;
+use sqlx::postgres::PgDatabaseError;
+
 /// An error of shadow mode. Never holds a password or a row's contents.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ShadowError {
@@ -30,7 +33,7 @@ pub enum ShadowError {
     Database {
         /// The SQLSTATE.
         code: String,
-        /// The database's message.
+        /// The database's message; of one that may hold values of rows, only names.
         message: String,
     },
 }
@@ -51,10 +54,25 @@ impl From<sqlx::Error> for ShadowError {
                 if code.starts_with("57P") || code.starts_with("08") {
                     return Self::Unavailable(error.message().to_owned());
                 }
-                Self::Database { code, message: error.message().to_owned() }
+                let message = message(&code, error.as_ref());
+                Self::Database { code, message }
             }
             sqlx::Error::PoolTimedOut => Self::Unavailable("no connection within 5 s".to_owned()),
             error => Self::Unavailable(error.to_string()),
         }
     }
+}
+
+/// Returns the database's message. Those on data, and those that functions of the database's owner raise, can hold values of
+/// rows: of these, the names that come with them.
+fn message(code: &str, error: &dyn DatabaseError) -> String {
+    if !["22", "P0"].iter().any(|class| code.starts_with(class)) {
+        return error.message().to_owned();
+    }
+    let of_postgres = error.try_downcast_ref::<PgDatabaseError>();
+    let names = of_postgres.map(|error| {
+        let names = [("table", error.table()), ("column", error.column()), ("constraint", error.constraint())];
+        names.into_iter().filter_map(|(what, name)| Some(format!("{what} {}; ", name?))).collect::<String>()
+    });
+    format!("{}its words may hold values of rows, and are in the server's log", names.unwrap_or_default())
 }

@@ -23,6 +23,8 @@ pub(super) struct Facts {
     pub(super) projection: Projection,
     pub(super) blockers: Vec<Blocker>,
     is_kept_name_free: bool,
+    /// Index that finds old rows by their key.
+    key_index: Option<String>,
     grants: Vec<Grant>,
 }
 
@@ -54,8 +56,10 @@ impl Facts {
         let relation = relation.ok_or_else(|| ShadowError::Usage(format!("there is no table {}", table.old())))?;
         let blockers = blockers(transaction, &table.schema, &table.name).await?;
         let kept = catalog::relation(transaction, &table.schema, &table.kept()).await?;
+        let key_index = query(include_str!("key_index.sql")).bind(&table.schema).bind(&table.name).bind(&table.key);
+        let key_index = transaction.value(key_index).await?;
         let grants = grants(transaction, &table.schema, &table.name).await?;
-        Ok(Self { relation, projection, blockers, is_kept_name_free: kept.is_none(), grants })
+        Ok(Self { relation, projection, blockers, is_kept_name_free: kept.is_none(), key_index, grants })
     }
 
     /// Returns true if the view has the rights of whoever reads, because policies choose rows of the old table.
@@ -78,12 +82,33 @@ impl Facts {
             let words = format!("{}.{} exists: rename or drop it", table.schema, table.kept());
             found.push(Gate::refused("table", words));
         }
+        if self.relation.is_plain_table {
+            found.push(self.index(table));
+        }
         if self.is_invoker() && self.relation.server < INVOKER_SINCE {
             let words = "row level security of the table needs a view of Postgres 15 or later";
             found.push(Gate::refused("policies", words.to_owned()));
         }
         found.extend(gates(table, &self.blockers));
         found
+    }
+
+    /// Examines whether old rows are found by their key: the view does so for each row if columns are kept, and a rollback
+    /// does in any case.
+    fn index(&self, table: &TableMapping) -> Gate {
+        match &self.key_index {
+            Some(name) => Gate::passed("key index", name.clone()),
+            None => Gate::refused(
+                "key index",
+                format!(
+                    "no index finds rows by `{}`, so each would be looked for in the whole table: run \
+                     `create unique index concurrently on {} ({});`",
+                    table.key,
+                    table.place(&table.name),
+                    named(&table.key)
+                ),
+            ),
+        }
     }
 
     fn columns(&self, table: &TableMapping) -> Gate {

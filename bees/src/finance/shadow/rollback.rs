@@ -256,6 +256,8 @@ impl Rows<'_> {
         let body = format!(
             "declare
   p record;
+  violated text;
+  at_column text;
 begin
   for p in
     select s.*, {is_newer} as is_newer from ({select}) as s
@@ -275,7 +277,9 @@ begin
         insert into {copied} values (p.c{key}::text, 'inserted', null) on conflict do nothing;
       end if;
     exception when integrity_constraint_violation or data_exception or raise_exception then
-      insert into {copied} values (p.c{key}::text, 'failed', sqlerrm)
+      -- Names alone: a message can hold values of the row.
+      get stacked diagnostics violated = constraint_name, at_column = column_name;
+      insert into {copied} values (p.c{key}::text, 'failed', {REFUSAL})
         on conflict (key) do update set what = excluded.what, words = excluded.words;
     end;
   end loop;
@@ -298,6 +302,12 @@ end",
         if sets.is_empty() { format!("{key} = k.{key}") } else { sets }
     }
 }
+
+/// Words for a row that the old table refuses, from its SQLSTATE and the names that come with it, as SQL.
+const REFUSAL: &str = "concat_ws(', ', case sqlstate \
+     when '23505' then 'another row has its value already' when '23503' then 'it refers to a row that is not there' \
+     when '23514' then 'a check refuses it' when '23502' then 'a value is missing' else 'the table refuses it' end, \
+     'constraint ' || nullif(violated, ''), 'column ' || nullif(at_column, ''), 'SQLSTATE ' || sqlstate)";
 
 fn bare(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)

@@ -11,6 +11,8 @@ begin
   perform set_config('role', 'none', true);
   return null;
 exception when others then
-  return sqlerrm;
+  -- Names of relations, and no words of the database's own code: these can hold values of rows.
+  return case when sqlstate = '42501' and sqlerrm like 'permission denied for %' then sqlerrm
+    else 'SQLSTATE ' || sqlstate end;
 end
 $$

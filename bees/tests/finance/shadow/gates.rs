@@ -51,6 +51,27 @@ async fn every_old_column_is_in_the_mapping_and_a_rollback_could_fill_it() {
     shop.database.drop().await;
 }
 
+#[tokio::test]
+async fn a_key_without_an_index_is_named_with_the_statement_that_makes_one() {
+    let shop = Shop::new().await;
+    // Neither a part of the rows nor a second column finds a row by its key.
+    shop.database
+        .run(
+            "alter table public.subscriptions drop constraint subscriptions_pkey;
+             create index on public.subscriptions (id) where active;
+             create index on public.subscriptions (user_id, id)",
+        )
+        .await;
+    let words = refusals(&shop.shadow(MAP)).await.unwrap();
+    let statement = "create unique index concurrently on \"public\".\"subscriptions\" (\"id\");";
+    for part in ["key index: no index finds rows by `id`", "in the whole table: run", &format!("`{statement}`")] {
+        assert!(words.contains(part), "{words}");
+    }
+    shop.database.run(statement).await;
+    shop.cut_over(MAP).await;
+    shop.database.drop().await;
+}
+
 /// Functions of Supabase, and a table that shows to each user their own rows.
 const POLICIES: &str = "
     create schema auth;

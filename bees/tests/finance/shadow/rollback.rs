@@ -55,6 +55,39 @@ async fn a_row_that_a_constraint_refuses_is_named_and_keeps_no_other_out() {
 }
 
 #[tokio::test]
+async fn no_value_of_a_row_is_in_the_words_of_a_refusal() {
+    let shop = Shop::new().await;
+    shop.database
+        .run(
+            "create function public.welcome(id text, who uuid) returns boolean language plpgsql as $$
+             begin
+               if id = 'sub_second' then raise exception '% is a value of a row', who; end if;
+               return true;
+             end $$;
+             alter table public.subscriptions add constraint welcome check (public.welcome(id, user_id))",
+        )
+        .await;
+    shop.cut_over(MAP).await;
+    shop.event("sub_second", UNA, "active", T0 + 60).await;
+    let rollback = shop.shadow(MAP).rollback(true).await.unwrap();
+    let [(key, words)] = &rollback.tables[0].failures[..] else { panic!("{rollback:#?}") };
+    assert_eq!((key.as_str(), words.as_str()), ("sub_second", "the table refuses it, SQLSTATE P0001"));
+    shop.database.drop().await;
+
+    let shop = Shop::new().await;
+    shop.database.run("update public.subscriptions set renews_at = 9223372036854775807").await;
+    let map = MAP.replace("changed = \"updated_at\"", "changed = { column = \"renews_at\", as = \"epoch_seconds\" }");
+    let map = map.replace(
+        "renews_at = { from = \"current_period_end\", as = \"epoch_seconds\" }",
+        "updated_at = { keep = true }",
+    );
+    let error = shop.shadow(&map).report(None, 20).await.unwrap_err().to_string();
+    assert!(error.contains("Postgres refuses (22") && error.contains("the server's log"), "{error}");
+    assert!(!error.contains("e+18"), "{error}");
+    shop.database.drop().await;
+}
+
+#[tokio::test]
 async fn triggers_of_the_old_table_do_not_fire_for_old_changes_and_fire_again_afterwards() {
     let shop = Shop::new().await;
     shop.database
