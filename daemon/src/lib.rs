@@ -2,12 +2,14 @@
 
 pub mod door;
 mod log;
+pub mod metrics;
 mod notices;
 mod supervisor;
 mod throttle;
 pub mod tls;
 
 pub use log::{LogWriter, log_panics};
+pub use metrics::Metrics;
 pub use notices::{Notice, Notices};
 pub use supervisor::{Life, Supervisor, words};
 pub use throttle::{HeldBack, Throttle};

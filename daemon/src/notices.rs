@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use apiary_identity::Clock;
 
-use crate::{HeldBack, Throttle};
+use crate::metrics::Gauges;
+use crate::{HeldBack, Metrics, Throttle};
 
 /// Conditions kept at once. Beyond it, new ones are counted under [`OVERFLOW`], so that a hostile stream of causes
 /// fills neither the memory nor the health page.
@@ -67,6 +68,23 @@ impl Notices {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let lines = Throttle::new(Arc::clone(&clock));
         Self(Arc::new(NoticeState { clock, lines, open: Mutex::default() }))
+    }
+
+    /// Shows the number of open conditions by kind in each scrape.
+    pub(crate) fn count_in(&self, metrics: &Metrics) {
+        const NAME: &str = "apiary_notices";
+        const HELP: &str = "Open conditions that an operator should know of, by kind.";
+        metrics.series().announce_gauge(NAME, HELP, &["kind"]);
+        let registry = metrics.series().clone();
+        let gauges = Gauges::new(std::ops::Add::add, move |kind| registry.gauge(NAME, HELP, &[("kind", kind)]));
+        let notices = Arc::downgrade(&self.0);
+        metrics.before_scrape(move || {
+            if let Some(notices) = notices.upgrade().map(Self) {
+                let open = notices.list();
+                gauges.replace(open.iter().map(|notice| (notice.kind, 1.0)));
+            }
+            Box::pin(std::future::ready(()))
+        });
     }
 
     /// Records an occurrence. Logs a warning for the first one of a kind and subject, and at most every ten minutes

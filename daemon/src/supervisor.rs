@@ -16,7 +16,8 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::Notices;
+use crate::metrics::Counter;
+use crate::{Metrics, Notices};
 
 /// Pause before a restart; each failure in the window doubles it.
 const RESTART_PAUSE: Duration = Duration::from_millis(100);
@@ -52,6 +53,7 @@ pub struct Supervisor {
 
 struct SupervisorState {
     notices: Notices,
+    metrics: Metrics,
     /// State by task name.
     known: Mutex<BTreeMap<&'static str, TaskState>>,
     failure: watch::Sender<Option<String>>,
@@ -71,6 +73,7 @@ pub struct Life {
     name: &'static str,
     stop: CancellationToken,
     sabotage: Arc<Notify>,
+    restarts: Counter,
     /// The failures in the window.
     failures: VecDeque<Instant>,
     is_down: bool,
@@ -80,8 +83,10 @@ pub struct Life {
 impl Supervisor {
     /// Creates a supervisor without tasks, with notices whose times are read from this clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let (notices, known, failure) = (Notices::new(clock), Mutex::default(), watch::Sender::new(None));
-        Self { shared: Arc::new(SupervisorState { notices, known, failure }), tasks: TaskTracker::new() }
+        let (metrics, notices) = (Metrics::new(), Notices::new(clock));
+        notices.count_in(&metrics);
+        let (known, failure) = (Mutex::default(), watch::Sender::new(None));
+        Self { shared: Arc::new(SupervisorState { notices, metrics, known, failure }), tasks: TaskTracker::new() }
     }
 
     /// Returns a supervisor whose tasks are waited for separately, with the same notices and failure.
@@ -92,6 +97,11 @@ impl Supervisor {
     /// Returns the notices. The supervisor adds restarts and failures, and any part what an operator should know of.
     pub fn notices(&self) -> &Notices {
         &self.shared.notices
+    }
+
+    /// Returns the metrics of this part.
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
     }
 
     /// Starts a task. It may end once `stop` is cancelled, also by itself; an earlier end is a fault.
@@ -125,8 +135,10 @@ impl Supervisor {
     /// restarts.
     pub fn life(&self, name: &'static str, stop: CancellationToken) -> Life {
         let sabotage = Arc::clone(&self.shared.known().entry(name).or_insert_with(|| TaskState::of(name)).sabotage);
-        let shared = Arc::clone(&self.shared);
-        Life { shared, name, stop, sabotage, failures: VecDeque::new(), is_down: false, is_noticed: false }
+        let (shared, failures) = (Arc::clone(&self.shared), VecDeque::new());
+        let help = "Starts of background tasks after a panic or an early end.";
+        let restarts = self.metrics().series().counter("apiary_task_restarts_total", help, &[("task", name)]);
+        Life { shared, name, stop, sabotage, restarts, failures, is_down: false, is_noticed: false }
     }
 
     /// Runs a future that ends by itself, such as the answer to a call. [`wait`](Self::wait) waits for it.
@@ -254,6 +266,7 @@ impl Life {
         let now = Instant::now();
         self.failures.retain(|at| now.saturating_duration_since(*at) < RESTART_WINDOW);
         self.failures.push_back(now);
+        self.restarts.add_one();
         // Counted once per task, however often it fails before it is steady.
         if !std::mem::replace(&mut self.is_down, true) {
             self.shared.known().entry(self.name).or_default().down += 1;

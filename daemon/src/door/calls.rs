@@ -19,7 +19,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tower::{Layer, Service};
 use tracing::{Level, Span};
 
-use super::{Peer, RequestId};
+use super::{CallMetrics, Peer, RequestId};
 
 /// The codes of gRPC, by their numbers.
 const GRPC_CODES: [&str; 17] = [
@@ -49,13 +49,19 @@ const ID_CHARS: usize = 16;
 pub struct Calls {
     /// The paths of all gRPC methods.
     methods: Arc<HashSet<String>>,
+    metrics: Option<Arc<CallMetrics>>,
 }
 
 impl Calls {
     /// Returns a layer for routes with these gRPC methods, each `/package.Service/Method`. It must be the outermost layer of the
     /// router: what happens outside of it happens outside of the span.
     pub fn new(methods: impl IntoIterator<Item = String>) -> Self {
-        Self { methods: Arc::new(methods.into_iter().collect()) }
+        Self { methods: Arc::new(methods.into_iter().collect()), metrics: None }
+    }
+
+    /// Counts the calls, too.
+    pub fn counted(self, metrics: CallMetrics) -> Self {
+        Self { metrics: Some(Arc::new(metrics)), ..self }
     }
 }
 
@@ -63,14 +69,14 @@ impl<S> Layer<S> for Calls {
     type Service = CallService<S>;
 
     fn layer(&self, inner: S) -> CallService<S> {
-        CallService { methods: self.methods.clone(), inner }
+        CallService { calls: self.clone(), inner }
     }
 }
 
 /// A service whose calls have spans.
 #[derive(Clone)]
 pub struct CallService<S> {
-    methods: Arc<HashSet<String>>,
+    calls: Calls,
     inner: S,
 }
 
@@ -88,7 +94,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let head = Arc::new(Head::of(&self.methods, &request));
+        let head = Arc::new(Head::of(&self.calls, &request));
         let mut call = Call { head: head.clone(), begun: Instant::now(), status: Status::Open, bytes: 0 };
         // At once: layers inside set timers in `call`.
         let answer = self.inner.call(request);
@@ -123,6 +129,12 @@ pub fn identify_caller(colony: impl Display, key: impl Display) {
             tracing::record_all!(span, colony = colony, key = key);
         }
     });
+}
+
+/// Counts a refusal of the call in progress, by its reason: one of a batch's documents, or all of the call.
+pub fn count_refusal(reason: &str) {
+    // Outside of a call nobody is refused.
+    let _ = CURRENT.try_with(|head| head.calls.metrics.as_ref().map(|metrics| metrics.refused(reason)));
 }
 
 /// The call in progress, for records of what it did.
@@ -160,7 +172,7 @@ fn shortened(id: &impl Display) -> String {
 /// A call as it is known at its beginning, and its span once it is open.
 struct Head {
     id: RequestId,
-    methods: Arc<HashSet<String>>,
+    calls: Calls,
     path: Uri,
     route: Option<MatchedPath>,
     peer: Option<Peer>,
@@ -179,11 +191,11 @@ struct Call {
 
 impl Head {
     /// Notes what a span will need, and works nothing out: this is done for each request of an attacker, too.
-    fn of(methods: &Arc<HashSet<String>>, request: &Request) -> Self {
+    fn of(calls: &Calls, request: &Request) -> Self {
         let extensions = request.extensions();
         Self {
             id: extensions.get().cloned().unwrap_or_default(),
-            methods: methods.clone(),
+            calls: calls.clone(),
             path: request.uri().clone(),
             route: extensions.get().cloned(),
             peer: extensions.get().copied(),
@@ -192,11 +204,10 @@ impl Head {
         }
     }
 
-    /// Returns a method's name, or a page's route. Any other path is the client's choice, and would fill the log and, later, the
-    /// metrics.
+    /// Returns a method's name, or a page's route. Any other path is the client's choice, and would fill the log and the metrics.
     fn method(&self) -> &str {
         let path = self.path.path();
-        if self.methods.contains(path) {
+        if self.calls.methods.contains(path) {
             return path.rsplit('/').next().unwrap_or_default();
         }
         self.route.as_ref().map_or("unknown", MatchedPath::as_str)
@@ -218,8 +229,11 @@ impl Head {
 }
 
 impl Drop for Call {
-    /// Logs the end. Metrics of calls belong here: method, status, time and bytes are known.
+    /// Counts the end, and logs it.
     fn drop(&mut self) {
+        if let Some(metrics) = &self.head.calls.metrics {
+            metrics.ended(self.head.method(), self.status.class(), self.begun.elapsed(), self.bytes);
+        }
         if !tracing::enabled!(Level::DEBUG) {
             return;
         }
@@ -247,6 +261,24 @@ impl Status {
         let is_grpc = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
         // The status of a gRPC answer with messages comes behind them.
         if is_grpc { grpc_code(headers).map_or(Self::Open, Self::Grpc) } else { Self::Http(answer.status()) }
+    }
+}
+
+impl Status {
+    /// Returns the status for metrics: the gRPC code, or the first digit of an HTTP status.
+    fn class(self) -> &'static str {
+        match self {
+            Self::Open if std::thread::panicking() => "INTERNAL",
+            Self::Open => "CANCELLED",
+            Self::Grpc(code) => code,
+            Self::Http(status) => match status.as_u16() / 100 {
+                2 => "2xx",
+                3 => "3xx",
+                4 => "4xx",
+                5 => "5xx",
+                _ => "1xx",
+            },
+        }
     }
 }
 

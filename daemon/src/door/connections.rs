@@ -95,6 +95,11 @@ impl Connections {
         Self { limits, start: Instant::now(), open: Mutex::default() }
     }
 
+    /// Returns the number of open connections.
+    pub fn count(&self) -> usize {
+        self.lock().count
+    }
+
     /// Returns the bounds.
     pub fn limits(&self) -> ConnectionLimits {
         self.limits

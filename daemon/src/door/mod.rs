@@ -3,6 +3,7 @@
 
 mod blocks;
 mod bodies;
+mod call_metrics;
 mod calls;
 mod connections;
 pub mod limits;
@@ -15,8 +16,10 @@ mod serve;
 
 pub use blocks::Blocks;
 pub use bodies::{Bodies, BodyBounds, BodyError, BodyHold, BodyLimits, HeldBody, Share};
-pub use calls::{CallService, Calls, CurrentCall, call_span, identify_caller};
+pub use call_metrics::{CallMetrics, CallNames};
+pub use calls::{CallService, Calls, CurrentCall, call_span, count_refusal, identify_caller};
 pub use connections::{Connection, ConnectionLimits, Connections};
+pub(crate) use peer::is_forwarded;
 pub use peer::{Peer, TrustedProxies};
 pub use request_id::RequestId;
 pub use requests::RequestRoom;

@@ -31,6 +31,15 @@ impl Peer {
             v4 => v4,
         })
     }
+
+    /// Returns true for a process on this machine. Of IPv6's `::1`, only the network is left, which no other address has.
+    pub fn is_this_machine(self) -> bool {
+        match self {
+            Self::Local => true,
+            Self::Address(IpAddr::V4(address)) => address.is_loopback(),
+            Self::Address(IpAddr::V6(network)) => network.is_unspecified(),
+        }
+    }
 }
 
 impl std::fmt::Display for Peer {
@@ -103,7 +112,7 @@ const X_FORWARDED_FOR: &str = "x-forwarded-for";
 const FORWARDED: &str = "forwarded";
 
 /// Returns `true` if the request has a forwarding header.
-pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
+pub(crate) fn is_forwarded(headers: &HeaderMap) -> bool {
     headers.contains_key(X_FORWARDED_FOR) || headers.contains_key(FORWARDED)
 }
 

@@ -111,6 +111,11 @@ impl Door {
         Arc::new(Self { connections, requests, proxies, http, notices, setting })
     }
 
+    /// Returns the number of open connections.
+    pub fn connections(&self) -> usize {
+        self.connections.count()
+    }
+
     /// Serves a listener until `stop`, in a task of `tasks`. Each connection is a task of `connections`.
     pub fn open_at(
         self: Arc<Self>,
