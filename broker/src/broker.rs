@@ -86,8 +86,11 @@ impl Broker {
             config.server_owner,
             REQUEST_WINDOW_MS,
             engine.refusals(),
+            engine.metrics(),
         );
-        let routes = routes(Rpc::new(engine, Arc::new(auth), broker_id), bodies())?;
+        let bodies = bodies();
+        show_bodies(&bodies, &tasks);
+        let routes = routes(Rpc::new(engine, Arc::new(auth), broker_id, tasks.metrics().clone()), bodies)?;
         let mut broker = Self { address: None, socket: None, store, tls, drain, _cut: cut, finish, servers, tasks };
         if let Err(error) = broker.serve(config.listen, routes).await {
             // A second try must not find the file locked and the connections taken.
@@ -150,6 +153,7 @@ impl Broker {
 
     async fn serve(&mut self, listen: ListenConfig, routes: Router) -> Result<(), StartError> {
         let door = door(&listen.door, self.tasks.notices().clone());
+        show_connections(&door, &self.tasks);
         if let Some(address) = listen.address {
             self.serve_tcp(address, door.clone(), routes.clone()).await?;
         }
@@ -210,6 +214,26 @@ fn bodies() -> Bodies {
         share_bytes_max: SHARE_BODIES_BYTES_MAX,
         small_bytes_max: SMALL_MESSAGE_BYTES_MAX,
     })
+}
+
+/// Shows in each scrape how many bytes of requests are held.
+fn show_bodies(bodies: &Bodies, tasks: &Supervisor) {
+    let help = "Bytes of requests that are in memory.";
+    let (bodies, gauge) = (bodies.clone(), tasks.metrics().series().gauge("apiary_broker_request_bytes", help, &[]));
+    tasks.metrics().before_scrape(move || {
+        gauge.set_count(bodies.bytes());
+        Box::pin(std::future::ready(()))
+    });
+}
+
+/// Shows in each scrape how many connections are open.
+fn show_connections(door: &Arc<Door>, tasks: &Supervisor) {
+    let gauge = tasks.metrics().series().gauge("apiary_broker_connections", "Open connections.", &[]);
+    let door = Arc::downgrade(door);
+    tasks.metrics().before_scrape(move || {
+        gauge.set_count(door.upgrade().map_or(0, |door| door.connections()));
+        Box::pin(std::future::ready(()))
+    });
 }
 
 fn presence_times(config: &ExecutorsConfig) -> PresenceTimes {

@@ -12,6 +12,7 @@ mod error;
 mod grant_cache;
 mod hearing;
 pub mod limits;
+mod metrics;
 mod refusals;
 mod rpc;
 mod tls;

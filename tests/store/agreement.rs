@@ -326,7 +326,7 @@ impl Run<'_> {
         let listed = store.list_events(self.tenant.colony.key, &every, all, 100_000).await.unwrap().events;
         let told: Vec<_> = listed.iter().map(|stored| (stored.event.kind, stored.event.process_id)).collect();
         prop_assert_eq!(&told, &self.events);
-        let counts = store.count_states(self.tenant.colony.key).await.unwrap();
+        let counts = store.count_states(Some(self.tenant.colony.key)).await.unwrap();
         for state in ProcessState::ALL {
             let expected = shown.iter().filter(|row| row.1 == state).count();
             let count = counts.iter().find(|(counted, _)| *counted == state).map_or(0, |(_, count)| *count);

@@ -59,7 +59,7 @@ async fn many(tenant: &Tenant) {
 }
 
 async fn counts(tenant: &Tenant) -> Vec<(ProcessState, i64)> {
-    let mut counts = tenant.store.count_states(tenant.colony.key).await.unwrap();
+    let mut counts = tenant.store.count_states(Some(tenant.colony.key)).await.unwrap();
     counts.sort_by_key(|(state, _)| state.as_str());
     counts
 }

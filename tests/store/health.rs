@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use apiary_store::limits::{FAILED_PARENTS_SCANNED, HEALTH_CHILDREN_MAX, HEALTH_COUNT_MAX, HEALTH_ROWS_MAX};
-use apiary_store::model::{Lane, NewProcess, ProcessState, WaitingType};
+use apiary_store::model::{Lane, NewProcess, ProcessState, RunningType, WaitingType};
 use apiary_tests::Backend;
 use uuid::Uuid;
 
@@ -11,6 +11,7 @@ use crate::tenant::{DONE, NOW, Tenant, failure};
 
 on_each_store!(
     what_waits_is_told_by_lane_the_oldest_first,
+    running_work_is_told_by_its_type_the_longest_run_first,
     a_lane_is_counted_up_to_its_share,
     sorts_are_told_of_so_many_of_the_first,
     failures_are_counted_up_to_a_bound,
@@ -80,6 +81,20 @@ async fn what_waits_is_told_by_lane_the_oldest_first(backend: Backend) {
     let theirs = of(&other, &told("a", 1, NOW + 1));
     assert_eq!(store.waiting_types(Some(other.colony.key)).await.unwrap(), std::slice::from_ref(&theirs));
     assert_eq!(store.waiting_types(None).await.unwrap(), [of(&tenant, &c), theirs, of(&tenant, &b), of(&tenant, &a)]);
+}
+
+async fn running_work_is_told_by_its_type_the_longest_run_first(backend: Backend) {
+    let store = backend.open().await;
+    let (tenant, other) = (Tenant::in_store(&store, "meadow").await, Tenant::in_store(&store, "desert").await);
+    assert_eq!(store.running_types().await.unwrap(), []);
+    for (owner, at_ms) in [(&tenant, NOW + 2), (&tenant, NOW + 5), (&other, NOW + 1)] {
+        owner.submit(owner.process()).await;
+        let claimed = owner.claim_at(&owner.bee(&format!("bee-{at_ms}")).await, 1, at_ms).await;
+        assert_eq!(claimed[0].waiting_since_ms, Some(NOW), "the claim tells since when it waited");
+    }
+    let executor_type = tenant.process().executor_type;
+    let told = RunningType { executor_type, count: 3, since_ms: NOW + 1 };
+    assert_eq!(store.running_types().await.unwrap(), [told]);
 }
 
 async fn a_lane_is_counted_up_to_its_share(backend: Backend) {

@@ -74,7 +74,7 @@ async fn an_unknown_state_is_named(backend: Backend) {
     let page = Page { size: ALL, after: None };
     let listed = tenant.store.list_processes(colony, &ProcessFilter::default(), page).await;
     assert_corrupt(listed, "processes", &row);
-    assert_corrupt(tenant.store.count_states(colony).await, "finished", "state");
+    assert_corrupt(tenant.store.count_states(Some(colony)).await, "finished", "state");
 }
 
 async fn a_broken_digest_is_named(backend: Backend) {

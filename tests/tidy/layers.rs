@@ -5,8 +5,9 @@ use crate::tree::{TextFile, under, words};
 
 /// The parts of the broker that each part may use. `Error` stands for the exports of `lib.rs`. Files of no part in this
 /// table are the wiring, which may use everything.
-const BROKER: [(&str, &[&str]); 9] = [
+const BROKER: [(&str, &[&str]); 10] = [
     ("limits", &[]),
+    ("metrics", &[]),
     ("error", &["limits"]),
     // A permit proves that `auth` allowed a call: the engine requires it, but can neither make one nor check rights
     // itself.
@@ -23,18 +24,20 @@ const BROKER: [(&str, &[&str]); 9] = [
             "grant_cache",
             "refusals",
             "hearing",
+            "metrics",
         ],
     ),
     ("grant_cache", &["limits", "Error", "hearing"]),
     ("refusals", &["limits", "Error"]),
     ("hearing", &["limits"]),
-    ("auth", &["grant_cache", "limits", "error", "Error", "refusals"]),
-    ("rpc", &["auth", "engine", "limits", "error", "Error", "StartError"]),
+    ("auth", &["grant_cache", "limits", "error", "Error", "refusals", "metrics"]),
+    ("rpc", &["auth", "engine", "limits", "error", "Error", "StartError", "metrics"]),
     ("config", &["limits", "error", "Error", "StartError"]),
 ];
 
 /// The parts of the crate `apiary-store` that each layer may name. The rest is for those who implement a store.
-const STORE: [(&str, &[&str]); 7] = [
+const STORE: [(&str, &[&str]); 8] = [
+    ("metrics", &["model"]),
     ("error", &["StoreError"]),
     ("engine", &["model", "lifecycle", "limits", "Store", "StoreError", "StoreResult"]),
     ("grant_cache", &["model", "Store"]),

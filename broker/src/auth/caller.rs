@@ -1,6 +1,7 @@
 //! Signature checks, and the permits that follow from them.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use apiary_daemon::door::identify_caller;
 use apiary_identity::{
@@ -17,6 +18,7 @@ use super::{Permit, PermitHolder, ServerPermit};
 use crate::Error;
 use crate::grant_cache::GrantCache;
 use crate::limits::CLOCK_SKEW_MS_MAX;
+use crate::metrics::BrokerMetrics;
 use crate::refusals::Refusals;
 
 /// A caller whose signature under this very call was checked.
@@ -61,6 +63,7 @@ pub(crate) struct Auth {
     window_ms: i64,
     replay: Replay,
     pub(super) refusals: Arc<Refusals>,
+    metrics: Arc<BrokerMetrics>,
 }
 
 impl Auth {
@@ -71,14 +74,24 @@ impl Auth {
         server_owner: Option<Id>,
         window_ms: i64,
         refusals: Arc<Refusals>,
+        metrics: Arc<BrokerMetrics>,
     ) -> Self {
-        Self { grants, clock, broker_id, server_owner, window_ms, replay: Replay::new(window_ms), refusals }
+        let replay = Replay::new(window_ms);
+        Self { grants, clock, broker_id, server_owner, window_ms, replay, refusals, metrics }
+    }
+
+    /// Checks the signature of a document, and reads it.
+    fn open<D: Document>(&self, envelope: &Envelope) -> Result<D, Error> {
+        let begun = Instant::now();
+        let opened = envelope.open();
+        self.metrics.verified(begun.elapsed());
+        Ok(opened?)
     }
 
     /// Checks the signature under a call before its message is read: it must name this method and this broker, be recent, and carry an
     /// unused nonce.
     pub(super) fn check_request(&self, envelope: &Envelope, method: &str) -> Result<SignedRequest, Error> {
-        let request: Request = envelope.open()?;
+        let request: Request = self.open(envelope)?;
         if request.broker_id != self.broker_id.to_string() {
             return Err(Error::BrokerUnknown);
         }
@@ -255,7 +268,7 @@ impl Auth {
 
     /// Permits the submit of this spec: its own signature is the permission.
     pub(super) async fn check_submit(&self, envelope: &Envelope) -> Result<(Permit<action::Submit>, Spec), Error> {
-        let spec: Spec = envelope.open()?;
+        let spec: Spec = self.open(envelope)?;
         identify_caller(spec.colony, envelope.key_id);
         let now = self.clock.now();
         // After `submit_by` the id of a deleted process may be forgotten: the same spec would then make the process again.
@@ -288,14 +301,14 @@ impl Auth {
 
     /// Permits the end of an attempt with this result: its own signature is the permission.
     pub(super) async fn check_result<A: Action>(&self, envelope: &Envelope) -> Result<(Permit<A>, Outcome), Error> {
-        let outcome: Outcome = envelope.open()?;
+        let outcome: Outcome = self.open(envelope)?;
         let caller = Caller::new(envelope.key_id, outcome.colony, None);
         Ok((self.check_permit(&caller).await?, outcome))
     }
 
     /// Permits the end of an attempt with this result, as a success or a failure according to its outcome.
     pub(super) async fn check_end(&self, envelope: &Envelope) -> Result<End, Error> {
-        let outcome: Outcome = envelope.open()?;
+        let outcome: Outcome = self.open(envelope)?;
         let caller = Caller::new(envelope.key_id, outcome.colony, None);
         Ok(match outcome.outcome {
             OutcomeKind::Succeeded => End::Complete(self.check_permit(&caller).await?, outcome),
@@ -305,7 +318,7 @@ impl Auth {
 
     /// Permits this progress report: its own signature is the permission.
     pub(super) async fn check_report(&self, envelope: &Envelope) -> Result<(Permit<action::Report>, Progress), Error> {
-        let progress: Progress = envelope.open()?;
+        let progress: Progress = self.open(envelope)?;
         let caller = Caller::new(envelope.key_id, progress.colony, None);
         Ok((self.check_permit(&caller).await?, progress))
     }

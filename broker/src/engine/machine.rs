@@ -42,6 +42,7 @@ use super::schemas::catalogue::Catalogue;
 use crate::grant_cache::{GrantCache, UnderGrants};
 use crate::hearing::Hearing;
 use crate::limits::{COMMIT_AGE_MAX, READINESS_TIME_MAX};
+use crate::metrics::BrokerMetrics;
 use crate::refusals::Refusals;
 
 /// The engine's settings.
@@ -87,6 +88,7 @@ pub(crate) struct Engine {
     /// Notified when a bulk action was started.
     pub(super) bulks: Arc<Notify>,
     pub(super) refusals: Arc<Refusals>,
+    pub(super) metrics: Arc<BrokerMetrics>,
     pub(super) polls: PollSlots,
     pub(super) newcomers: PendingByAddress,
     /// Probes of the database: that it answers, and that it takes writes.
@@ -185,9 +187,11 @@ impl Engine {
         tasks.spawn("dispatcher", drain.clone(), state, move |(dispatcher, store, clock, lines, stop)| {
             Box::pin(dispatcher.run(&**store, &**clock, shared, lines, stop))
         });
-        let state = (store.clone(), clock.clone(), wakeups.clone(), lines.clone(), drain.clone());
-        tasks.spawn("sweeps", drain.clone(), state, move |(store, clock, wakeups, lines, stop)| {
-            Box::pin(background::run(&**store, &**clock, wakeups, lines, stop))
+        let metrics = Arc::new(BrokerMetrics::new(tasks.metrics().series()));
+        let ended = background::Ends { wakeups: wakeups.clone(), lines: lines.clone(), metrics: metrics.clone() };
+        let state = (store.clone(), clock.clone(), ended, drain.clone());
+        tasks.spawn("sweeps", drain.clone(), state, move |(store, clock, ends, stop)| {
+            Box::pin(background::run(&**store, &**clock, ends, stop))
         });
         let retention = Arc::new(RetentionProgress::new(tuning.retention));
         let keeper = Keeper::new(store.clone(), clock.clone(), retention.clone(), lines.clone());
@@ -196,12 +200,12 @@ impl Engine {
         tasks.spawn("dependencies", drain.clone(), state, |(store, clock, wakeups, lines, stop)| {
             Box::pin(background::settle_dependencies(&**store, &**clock, wakeups, lines, stop))
         });
-        let lookup = LeaseLookup::new(store.clone(), grants.clone());
-        Ok(Arc::new(Self {
+        let lookup = LeaseLookup::new(store.clone(), grants.clone(), metrics.clone());
+        let engine = Arc::new(Self {
             submits: Committer::start(
                 tasks,
                 "submit writer",
-                SubmitFlush::new(store.clone(), dispatcher.clone(), wakeups.clone(), clock.clone()),
+                SubmitFlush::new(store.clone(), metrics.clone(), dispatcher.clone(), wakeups.clone(), clock.clone()),
                 finish,
             ),
             resubmits: Committer::start(tasks, "resubmit writer", ResubmitFlush::new(operations.clone()), finish),
@@ -248,6 +252,7 @@ impl Engine {
             lines,
             bulks: bulks_started,
             refusals,
+            metrics,
             polls: PollSlots::default(),
             newcomers: PendingByAddress::default(),
             probes: Default::default(),
@@ -259,7 +264,9 @@ impl Engine {
             hearing,
             wakeups,
             drain,
-        }))
+        });
+        engine.show_in(tasks.metrics());
+        Ok(engine)
     }
 
     /// Returns the broker's clock.
@@ -270,6 +277,11 @@ impl Engine {
     /// Returns the refusals that it writes.
     pub(crate) fn refusals(&self) -> Arc<Refusals> {
         self.refusals.clone()
+    }
+
+    /// Returns the numbers of what it does.
+    pub(crate) fn metrics(&self) -> Arc<BrokerMetrics> {
+        self.metrics.clone()
     }
 
     /// Returns the grants that it works with.

@@ -9,6 +9,7 @@ mod dispatch;
 mod events;
 mod executors;
 mod explain;
+mod gauges;
 mod grants;
 mod leases;
 mod limits;

@@ -2,6 +2,7 @@
 
 mod executors;
 
+use apiary_daemon::door::count_refusal;
 use apiary_identity::{Document as _, Envelope, Grant, Id, Outcome, Progress, Spec};
 use apiary_proto::v1 as pb;
 use apiary_store::model::{
@@ -85,6 +86,7 @@ pub(super) fn submit_answer(answer: Result<SubmitOutcome, Error>) -> pb::SubmitA
         Ok(process) => pb::SubmitAnswer { process: Some(submit_response(process)), ..Default::default() },
         Err(error) => {
             let (reason, retry_after_ms) = (error.reason(), retry_after_ms(&error));
+            count_refusal(reason.as_str());
             pb::SubmitAnswer {
                 process: None,
                 reason: reason.as_str().to_owned(),
@@ -104,12 +106,15 @@ pub(super) fn claim_response(answer: ClaimAnswer) -> pb::ClaimResponse {
 
 /// Encodes the result of one outcome of a batch.
 pub(super) fn end_answer(answer: Result<pb::EndAnswer, Error>) -> pb::EndAnswer {
-    answer.unwrap_or_else(|error| pb::EndAnswer {
-        reason: error.reason().as_str().to_owned(),
-        message: error.to_string(),
-        retryable: error.reason().is_retryable(),
-        retry_after_ms: retry_after_ms(&error),
-        ..Default::default()
+    answer.unwrap_or_else(|error| {
+        count_refusal(error.reason().as_str());
+        pb::EndAnswer {
+            reason: error.reason().as_str().to_owned(),
+            message: error.to_string(),
+            retryable: error.reason().is_retryable(),
+            retry_after_ms: retry_after_ms(&error),
+            ..Default::default()
+        }
     })
 }
 

@@ -6,6 +6,8 @@ mod read;
 
 use std::sync::Arc;
 
+use apiary_daemon::door::count_refusal;
+use apiary_daemon::metrics::MetricsPage;
 use apiary_identity::Envelope;
 use apiary_protocol::pages;
 use axum::body::Bytes;
@@ -24,7 +26,7 @@ use crate::Error;
 /// Characters of a method's name that an answer repeats.
 const METHOD_CHARS_MAX: usize = 16;
 /// The existing pages, for answers about unknown ones.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "/v1/processes",
     "/v1/processes/{id}",
     "/v1/processes/{id}/result",
@@ -32,11 +34,13 @@ const PAGES: [&str; 8] = [
     "/v1/broker",
     "/healthz",
     "/readyz",
+    "/metrics",
     "/openapi.json",
 ];
 
 /// Returns the routes of the pages.
 pub(super) fn router(rpc: Arc<Rpc>) -> Router {
+    let metrics = MetricsPage::new(&rpc.metrics).route();
     Router::new()
         .route("/v1/processes", post(submit))
         .route("/v1/processes/{id}", get(read::process))
@@ -45,6 +49,7 @@ pub(super) fn router(rpc: Arc<Rpc>) -> Router {
         .route("/v1/broker", get(read::broker))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/metrics", metrics)
         .route("/openapi.json", get(description))
         .method_not_allowed_fallback(method_not_allowed)
         // Bodies are read and bounded before they come here.
@@ -105,6 +110,7 @@ async fn accept(rpc: &Rpc, body: &[u8]) -> Result<Response, Error> {
 /// Returns the answer for an error.
 pub(super) fn refusal(error: &Error) -> Response {
     let reason = error.reason();
+    count_refusal(reason.as_str());
     let mut body = json!({
         "error": { "reason": reason.as_str(), "message": error.to_string(), "retryable": reason.is_retryable() }
     });

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use apiary_daemon::Metrics;
 use apiary_daemon::door::{Bodies, Calls, Peer};
 use apiary_proto::health::health_server::HealthServer;
 use apiary_proto::v1::broker_service_server::BrokerServiceServer;
@@ -27,6 +28,7 @@ use super::status::status;
 use crate::auth::{Auth, Caller};
 use crate::engine::Engine;
 use crate::limits::{CALL_TIME_MAX, MESSAGE_BYTES_MAX};
+use crate::metrics::calls;
 use crate::{Error, StartError};
 
 /// The state that all services share.
@@ -34,18 +36,19 @@ pub(crate) struct Rpc {
     pub(super) engine: Arc<Engine>,
     pub(super) auth: Arc<Auth>,
     pub(super) broker_id: Uuid,
+    pub(super) metrics: Metrics,
 }
 
 impl Rpc {
     /// Returns the edge over an engine.
-    pub(crate) fn new(engine: Arc<Engine>, auth: Arc<Auth>, broker_id: Uuid) -> Self {
-        Self { engine, auth, broker_id }
+    pub(crate) fn new(engine: Arc<Engine>, auth: Arc<Auth>, broker_id: Uuid, metrics: Metrics) -> Self {
+        Self { engine, auth, broker_id, metrics }
     }
 }
 
 /// Returns the routes of all services.
 pub(crate) fn routes(rpc: Rpc, bodies: Bodies) -> Result<Router, StartError> {
-    let auth = rpc.auth.clone();
+    let (auth, metrics) = (rpc.auth.clone(), rpc.metrics.clone());
     let rpc = Arc::new(rpc);
     let failed = |error: tonic_reflection::server::Error| StartError::Setting {
         setting: "reflection",
@@ -79,7 +82,7 @@ pub(crate) fn routes(rpc: Rpc, bodies: Bodies) -> Result<Router, StartError> {
     let grpc = routes.prepare().into_axum_router();
     let all = grpc.merge(http::router(rpc)).fallback(http::unknown);
     let answered = all.layer(SignedCalls::new(auth, bodies)).layer(Answers { time_max: CALL_TIME_MAX });
-    Ok(answered.layer(Calls::new(methods()?)))
+    Ok(answered.layer(Calls::new(methods()?).counted(calls(metrics.series()))))
 }
 
 fn reflection<'a>() -> tonic_reflection::server::Builder<'a> {

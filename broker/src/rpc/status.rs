@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use apiary_daemon::door::count_refusal;
 use apiary_protocol::Reason;
 use apiary_protocol::details::{Details, Violation};
 use tonic::{Code, Status};
@@ -12,6 +13,7 @@ use crate::limits::RETRY_AFTER;
 /// Returns the gRPC status of an error: code, words, and details for programs.
 pub(super) fn status(error: &Error) -> Status {
     let reason = error.reason();
+    count_refusal(reason.as_str());
     let violation = match error {
         Error::Field { field, problem } => Some(Violation { field: field.clone(), description: problem.clone() }),
         _ => None,

@@ -34,8 +34,8 @@ impl ColonyStore for PostgresStore {
         self.session().await?.row(select).await?.map(|row| rows::colony(&row)).transpose()
     }
 
-    async fn count_states(&self, colony: ColonyKey) -> StoreResult<Vec<(ProcessState, i64)>> {
-        let select = query(sql!("colonies/count_states.sql")).bind(colony.0);
+    async fn count_states(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(ProcessState, i64)>> {
+        let select = query(sql!("colonies/count_states.sql")).bind(colony.map(|colony| colony.0));
         self.session().await?.rows(select).await?.iter().map(|row| rows::state_count(row)).collect()
     }
 

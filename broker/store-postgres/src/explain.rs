@@ -6,8 +6,8 @@ use apiary_store::limits::{
     HEALTH_WAITS_MAX,
 };
 use apiary_store::model::{
-    Colony, ColonyKey, ColonyProblems, ExplainRecord, Lane, LimitHolders, LimitKind, ProcessState, WaitingGroup,
-    WaitingType,
+    Colony, ColonyKey, ColonyProblems, ExplainRecord, Lane, LimitHolders, LimitKind, ProcessState, RunningType,
+    WaitingGroup, WaitingType,
 };
 use apiary_store::{ExplainStore, StoreResult, rows};
 use uuid::Uuid;
@@ -53,6 +53,11 @@ impl ExplainStore for PostgresStore {
             .bind(HEALTH_LANES_MAX)
             .bind(HEALTH_ROWS_MAX);
         self.session().await?.rows(select).await?.iter().map(|row| rows::waiting_type(row)).collect()
+    }
+
+    async fn running_types(&self) -> StoreResult<Vec<RunningType>> {
+        let select = query(sql!("leases/running_types.sql"));
+        self.session().await?.rows(select).await?.iter().map(|row| rows::running_type(row)).collect()
     }
 
     async fn troubles(&self, colony: ColonyKey, since_ms: i64) -> StoreResult<ColonyProblems> {

@@ -30,8 +30,8 @@ impl ColonyStore for SqliteStore {
         read(&self.readers, select).await?.first().map(|row| rows::colony(row)).transpose()
     }
 
-    async fn count_states(&self, colony: ColonyKey) -> StoreResult<Vec<(ProcessState, i64)>> {
-        let select = query(sql!("colonies/count_states.sql")).bind(colony.0);
+    async fn count_states(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(ProcessState, i64)>> {
+        let select = query(sql!("colonies/count_states.sql")).bind(colony.map(|colony| colony.0));
         read(&self.readers, select).await?.iter().map(|row| rows::state_count(row)).collect()
     }
 

@@ -224,11 +224,13 @@ async fn lease(
     let items = list(assignment.matches().iter().map(|one| ClaimItem::new(one, &slots[one.slot])))?;
     // The time is read now, after the wait for the writer, so that no lease is shortened by it.
     write.changed(query(sql!("leases/claim.sql")).bind(items.clone()).bind(clock.now_ms())).await?;
-    write.changed(query(sql!("steps/claim_unqueue.sql")).bind(items.clone())).await?;
+    let waited = write.rows(query(sql!("steps/claim_unqueue.sql")).bind(items.clone())).await?;
+    let waited: HashMap<Uuid, i64> = waited.iter().map(|row| rows::waiting_since(row)).collect::<StoreResult<_>>()?;
     let leased = write.rows(query(sql!("steps/claim_leased.sql")).bind(items)).await?;
     limits::spend(write, lane.colony, &assignment.token_uses()).await?;
     // Before the commit: a lease that could not be made is an error, and the transaction is rolled back.
-    let claims = assignment.claims(&leased)?;
+    let mut claims = assignment.claims(&leased)?;
+    claims.claimed.iter_mut().for_each(|lease| lease.waiting_since_ms = waited.get(&lease.process_id).copied());
     let is_lane_empty = leased.first().map(|row| rows::is_lane_empty(row)).transpose()?.unwrap_or_default();
     let has_more = claims.has_more || is_cut;
     Ok(ClaimStep::Made(ClaimResult { is_lane_empty, has_more, ..claims }))

@@ -47,7 +47,7 @@ async fn in_few_states(
     filter: &ProcessFilter,
     page: Page<ProcessCursor>,
 ) -> StoreResult<Option<ProcessPage>> {
-    if filter.states.is_empty() || !checks::are_few(filter, store.count_states(colony).await)? {
+    if filter.states.is_empty() || !checks::are_few(filter, store.count_states(Some(colony)).await)? {
         return Ok(None);
     }
     let select = paged(sql!("processes/list_by_state.sql"), colony, filter, page).bind(LIST_AROUND_MAX);

@@ -4,6 +4,7 @@ mod answers;
 mod connect;
 mod deaf;
 mod health;
+mod metrics;
 mod peers;
 mod readiness;
 mod requests;

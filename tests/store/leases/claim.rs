@@ -197,7 +197,7 @@ async fn many_that_claim_at_once_get_each_process_once(backend: Backend) {
                 let claimed = tenant.claim_at(&bee, 7, NOW).await;
                 // Another claimer may hold the rest locked: only an empty queue is the end.
                 if claimed.is_empty() && tenant.store.next_deadline_ms().await.unwrap().is_some() {
-                    let waiting = tenant.store.count_states(tenant.colony.key).await.unwrap();
+                    let waiting = tenant.store.count_states(Some(tenant.colony.key)).await.unwrap();
                     if !waiting.iter().any(|(state, _)| *state == ProcessState::Waiting) {
                         return got;
                     }

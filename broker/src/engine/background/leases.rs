@@ -5,18 +5,15 @@ use apiary_identity::Clock;
 use apiary_store::model::{Failure, LeaseEnd, LeaseRecord, ProcessState};
 use apiary_store::{Store, StoreResult};
 
+use super::Ends;
 use crate::engine::leases::overdue::end_of_overdue;
-use crate::engine::notify::wakeups::{Change, Wakeups};
+use crate::engine::notify::wakeups::Change;
 use crate::limits::SWEEP_ROWS;
 
 /// Ends expired leases: moves each process from `leases` to the state that `engine/leases/overdue.rs` takes from the life cycle's table.
 /// A lease that is renewed after it was read stays, because the statement checks it again.
-pub(super) async fn sweep(
-    store: &dyn Store,
-    clock: &dyn Clock,
-    wakeups: &Wakeups,
-    lines: &Throttle,
-) -> StoreResult<()> {
+pub(super) async fn sweep(store: &dyn Store, clock: &dyn Clock, ends: &Ends) -> StoreResult<()> {
+    let Ends { wakeups, lines, metrics } = ends;
     loop {
         let now_ms = clock.now_ms();
         let overdue = store.overdue_leases(now_ms, SWEEP_ROWS).await?;
@@ -27,6 +24,7 @@ pub(super) async fn sweep(
         {
             moved = true;
             tell(lease, failure, lines);
+            metrics.failed(lease, failure, end == LeaseEnd::Cancelled, now_ms);
             if end == LeaseEnd::Done && failure.next == ProcessState::Waiting {
                 wakeups.work(&lease.lane);
             }

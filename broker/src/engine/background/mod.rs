@@ -29,6 +29,7 @@ mod timekeeping;
 mod unblock;
 mod waits;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_daemon::Throttle;
@@ -40,6 +41,7 @@ use crate::engine::leases::revoked::give_back_revoked;
 use crate::engine::notify::wakeups::Wakeups;
 use crate::engine::passes::sweep;
 use crate::limits::{SWEEP_SLEEP_MAX, SWEEP_SLEEP_MIN};
+use crate::metrics::BrokerMetrics;
 
 pub(crate) use bulks::Bulks;
 pub(crate) use counts::fold_counts;
@@ -48,18 +50,20 @@ pub(crate) use refusals::{RefusalWriter, forget_events};
 pub(crate) use retention::Keeper;
 pub(crate) use timekeeping::keep_time;
 
+/// Parts that learn of processes and attempts that a sweep ends.
+pub(crate) struct Ends {
+    pub(crate) wakeups: Wakeups,
+    pub(crate) lines: Throttle,
+    pub(crate) metrics: Arc<BrokerMetrics>,
+}
+
 /// Runs the sweeps until `stop`.
-pub(crate) async fn run(
-    store: &dyn Store,
-    clock: &dyn Clock,
-    wakeups: &Wakeups,
-    lines: &Throttle,
-    stop: &CancellationToken,
-) {
+pub(crate) async fn run(store: &dyn Store, clock: &dyn Clock, ends: &Ends, stop: &CancellationToken) {
+    let Ends { wakeups, lines, .. } = ends;
     loop {
         // A deadline noted from here on is not part of this round.
         wakeups.deadline().take();
-        let swept = round(store, clock, wakeups, lines).await;
+        let swept = round(store, clock, ends).await;
         let sleep = match swept {
             Ok(next_ms) => until(next_ms, clock.now_ms()),
             Err(error) => {
@@ -78,12 +82,13 @@ pub(crate) async fn run(
 
 /// Runs every sweep that is due; returns the time of the next. A sweep that fails, because of one damaged row, does not keep the
 /// others from their work.
-async fn round(store: &dyn Store, clock: &dyn Clock, wakeups: &Wakeups, lines: &Throttle) -> StoreResult<Option<i64>> {
+async fn round(store: &dyn Store, clock: &dyn Clock, ends: &Ends) -> StoreResult<Option<i64>> {
+    let Ends { wakeups, lines, .. } = ends;
     let unblocked = sweep("unblock", unblock::sweep(store, clock, wakeups)).await;
     // Before the leases' ends: the lease of a removed executor costs no retry.
     let given_back = sweep("give_back_revoked", give_back_revoked(store, clock, wakeups, lines)).await;
-    let ended = sweep("leases", leases::sweep(store, clock, wakeups, lines)).await;
-    let expired = sweep("waits", waits::sweep(store, clock, wakeups, lines)).await;
+    let ended = sweep("leases", leases::sweep(store, clock, ends)).await;
+    let expired = sweep("waits", waits::sweep(store, clock, ends)).await;
     let all_forgotten = sweep("keys", keys::sweep(store, clock)).await;
     let no_bucket_left = sweep("buckets", buckets::sweep(store, clock)).await;
     given_back?;
@@ -117,8 +122,7 @@ fn until(due_ms: Option<i64>, now_ms: i64) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
+    use apiary_daemon::metrics::SeriesTable;
     use apiary_identity::{Digest, Envelope, Grant, KeyPair, Role, Scopes, Signature};
     use apiary_store::model::{Colony, GrantKey, NewProcess};
     use apiary_store_sqlite::SqliteStore;
@@ -195,9 +199,11 @@ mod tests {
         let (wakeups, _) = Wakeups::start(Arc::new(Dispatcher::default()), false);
         let clock = At(10_000);
         let lines = Throttle::new(Arc::new(At(10_000)));
+        let metrics = Arc::new(BrokerMetrics::new(&SeriesTable::default()));
+        let ends = Ends { wakeups, lines, metrics };
         // More than one statement's worth is due: the next round must not wait for something else to be.
-        assert_eq!(round(&*store, &clock, &wakeups, &lines).await.unwrap(), Some(10_000));
-        assert_eq!(round(&*store, &clock, &wakeups, &lines).await.unwrap(), None);
+        assert_eq!(round(&*store, &clock, &ends).await.unwrap(), Some(10_000));
+        assert_eq!(round(&*store, &clock, &ends).await.unwrap(), None);
         assert_eq!(store.forget_idempotency_keys(10_000, SWEEP_ROWS).await.unwrap(), 0);
     }
 }

@@ -309,7 +309,7 @@ mod tests {
 
     /// Returns the number of cancelled processes.
     async fn left(keeper: &Keeper, colony: &Colony) -> i64 {
-        let counts = keeper.store.count_states(colony.key).await.unwrap();
+        let counts = keeper.store.count_states(Some(colony.key)).await.unwrap();
         counts.into_iter().find(|(state, _)| *state == ProcessState::Cancelled).map_or(0, |(_, count)| count)
     }
 

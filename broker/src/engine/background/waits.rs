@@ -1,19 +1,15 @@
 //! Processes that no executor claimed within their `max_wait`.
 
-use apiary_daemon::Throttle;
 use apiary_identity::Clock;
 use apiary_store::{Store, StoreResult};
 
-use crate::engine::notify::wakeups::{Change, Wakeups};
+use super::Ends;
+use crate::engine::notify::wakeups::Change;
 use crate::limits::SWEEP_ROWS;
 
 /// Moves them from `queue` to `finished`, as failed.
-pub(super) async fn sweep(
-    store: &dyn Store,
-    clock: &dyn Clock,
-    wakeups: &Wakeups,
-    lines: &Throttle,
-) -> StoreResult<()> {
+pub(super) async fn sweep(store: &dyn Store, clock: &dyn Clock, ends: &Ends) -> StoreResult<()> {
+    let Ends { wakeups, lines, metrics } = ends;
     loop {
         let over = store.expire_waiting(clock.now_ms(), SWEEP_ROWS).await?;
         for (process_id, lane) in &over {
@@ -24,6 +20,7 @@ pub(super) async fn sweep(
                     "not claimed within max_wait: `apiary process explain` shows the reason, `redrive` tries it again"
                 );
             }
+            metrics.of(executor_type).expired();
             wakeups.changed(Change { colony: lane.colony, process_id: *process_id });
         }
         if i64::try_from(over.len()).is_ok_and(|count| count < SWEEP_ROWS) {

@@ -90,7 +90,7 @@ impl Engine {
 
     /// Returns the number of processes in these states, which the counters know.
     async fn count_in(&self, colony: ColonyKey, states: &[ProcessState]) -> Result<ProcessCount, Error> {
-        let counts = self.store.count_states(colony).await?;
+        let counts = self.store.count_states(Some(colony)).await?;
         let wanted = counts.iter().filter(|(state, _)| states.contains(state));
         Ok(ProcessCount { count: wanted.map(|(_, count)| count).sum(), is_more: false })
     }

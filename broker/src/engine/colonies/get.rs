@@ -12,7 +12,7 @@ impl Engine {
         &self,
         permit: Permit<action::GetColony>,
     ) -> Result<(Colony, Vec<(ProcessState, i64)>), Error> {
-        let mut counts = self.store.count_states(permit.colony().key).await?;
+        let mut counts = self.store.count_states(Some(permit.colony().key)).await?;
         let place = |state: ProcessState| ProcessState::ALL.iter().position(|other| *other == state);
         counts.sort_by_key(|(state, _)| place(*state));
         Ok((permit.colony().clone(), counts))

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 
 use apiary_daemon::Supervisor;
 use apiary_store::{StoreError, StoreResult};
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Error;
 use crate::engine::passes;
 use crate::limits::{COMMIT_BATCH_MAX, COMMIT_BYTES_MAX, COMMIT_QUEUE_BYTES_MAX, COMMIT_QUEUE_MAX};
+use crate::metrics::FlushMetrics;
 
 /// A kind of write that can be done in bulk.
 #[async_trait::async_trait]
@@ -57,7 +59,8 @@ impl<F: Flush> Committer<F> {
     pub(crate) fn start(tasks: &Supervisor, name: &'static str, flush: F, finish: &CancellationToken) -> Self {
         let (queue, waiting) = mpsc::channel(COMMIT_QUEUE_MAX);
         let (flush, stop) = (Arc::new(flush), finish.child_token());
-        let writer = Writer { name, flush: flush.clone(), waiting, queued: Vec::new(), stop: stop.clone() };
+        let measured = Measured { name, metrics: FlushMetrics::new(tasks.metrics().series(), name) };
+        let writer = Writer { measured, flush: flush.clone(), waiting, queued: Vec::new(), stop: stop.clone() };
         tasks.spawn(name, stop, writer, |writer| Box::pin(writer.run()));
         Self { flush, queue, room: Arc::new(Semaphore::new(COMMIT_QUEUE_BYTES_MAX)) }
     }
@@ -93,12 +96,18 @@ impl<F: Flush> Committer<F> {
 
 /// The writer's end. Its queue outlives a panic; the callers of the batch then get an error.
 struct Writer<F: Flush> {
-    name: &'static str,
+    measured: Measured,
     flush: Arc<F>,
     waiting: mpsc::Receiver<Waiting<F>>,
     /// Writes that were received, and not yet written.
     queued: Vec<Waiting<F>>,
     stop: CancellationToken,
+}
+
+/// The writer's name, and the numbers of its commits.
+struct Measured {
+    name: &'static str,
+    metrics: FlushMetrics,
 }
 
 impl<F: Flush> Writer<F> {
@@ -123,7 +132,7 @@ impl<F: Flush> Writer<F> {
             }
             let (batch, rest) = split(&*self.flush, std::mem::take(&mut self.queued));
             self.queued = rest;
-            write(self.name, &*self.flush, batch).await;
+            write(&self.measured, &*self.flush, batch).await;
         }
     }
 }
@@ -150,15 +159,15 @@ fn split<F: Flush>(flush: &F, queued: Vec<Waiting<F>>) -> (Vec<Waiting<F>>, Vec<
     (batch, rest)
 }
 
-async fn write<F: Flush>(name: &'static str, flush: &F, batch: Vec<Waiting<F>>) {
+async fn write<F: Flush>(measured: &Measured, flush: &F, batch: Vec<Waiting<F>>) {
     // The room is given back when the batch is written.
     let (items, replies): (Vec<_>, Vec<_>) =
         batch.into_iter().map(|waiting| (waiting.item, (waiting.reply, waiting.room))).unzip();
-    let answers = match flush_safely(name, flush, &items).await {
+    let answers = match flush_safely(measured, flush, &items).await {
         Ok(answers) => answers,
         // The database rejects some item of the batch: the others must not fail with it.
         Err(StoreError::Refused(_) | StoreError::Corrupt(_) | StoreError::Trouble(_)) if items.len() > 1 => {
-            one_by_one(name, flush, &items).await
+            one_by_one(measured, flush, &items).await
         }
         // With an unavailable database, one try for each item would only cost as many timeouts.
         Err(error) => {
@@ -174,7 +183,7 @@ async fn write<F: Flush>(name: &'static str, flush: &F, batch: Vec<Waiting<F>>) 
 
 /// Catches a panic of one batch, which must not end the writer: every later write would be rejected, and no caller would know why.
 async fn flush_safely<F: Flush>(
-    name: &'static str,
+    measured: &Measured,
     flush: &F,
     items: &[F::Item],
 ) -> StoreResult<Vec<Result<F::Answer, Error>>> {
@@ -182,13 +191,16 @@ async fn flush_safely<F: Flush>(
     let answered = async {
         flushed.await.unwrap_or_else(|_| Err(StoreError::Refused("the writer failed in the middle of a batch".into())))
     };
-    passes::commit(name, items.len(), answered).await
+    let begun = Instant::now();
+    let answers = passes::commit(measured.name, items.len(), answered).await;
+    measured.metrics.flushed(items.len(), begun.elapsed(), answers.is_ok());
+    answers
 }
 
-async fn one_by_one<F: Flush>(name: &'static str, flush: &F, items: &[F::Item]) -> Vec<Result<F::Answer, Error>> {
+async fn one_by_one<F: Flush>(measured: &Measured, flush: &F, items: &[F::Item]) -> Vec<Result<F::Answer, Error>> {
     let mut answers = Vec::with_capacity(items.len());
     for item in items {
-        let answer = match flush_safely(name, flush, std::slice::from_ref(item)).await {
+        let answer = match flush_safely(measured, flush, std::slice::from_ref(item)).await {
             Ok(mut answers) => answers.pop().unwrap_or_else(|| Err(Error::Internal("no answer".into()))),
             Err(error) => Err(error.into()),
         };

@@ -1,6 +1,7 @@
 //! The dispatcher, one per broker: claims work in batches for all waiting polls, instead of one query per poll. A poll whose caller
 //! goes away loses no process, at whatever moment that happens.
 
+use std::collections::HashMap;
 use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -214,6 +215,11 @@ impl Dispatcher {
     /// Returns the number of waiting polls.
     pub(crate) fn waiting(&self) -> usize {
         self.queue().polls
+    }
+
+    /// Returns the number of waiting polls by executor type.
+    pub(crate) fn waiting_by_type(&self) -> HashMap<String, usize> {
+        self.queue().polls_by_type()
     }
 
     /// Serves polls until `stop`, then answers the rest with nothing. With `slow_poll`, it looks from time to time without a hint which lanes

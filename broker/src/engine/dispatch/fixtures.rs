@@ -29,6 +29,7 @@ pub(super) fn lease(slot: usize) -> ClaimedLease {
         retries_spent: 0,
         max_retries: 0,
         claimed_at_ms: 0,
+        waiting_since_ms: None,
         expires_at_ms: 1000,
         submitter: GrantKey(8),
         payload: Bytes::new(),

@@ -173,6 +173,15 @@ impl PollQueue {
         self.lanes.iter().filter(|(_, polled)| !polled.polls.is_empty()).map(|(lane, _)| lane.clone()).collect()
     }
 
+    /// Returns the number of polls by executor type, of all colonies.
+    pub(in crate::engine) fn polls_by_type(&self) -> HashMap<String, usize> {
+        let mut by_type = HashMap::new();
+        for (lane, polled) in self.lanes.iter().filter(|(_, polled)| !polled.polls.is_empty()) {
+            *by_type.entry(lane.executor_type.clone()).or_default() += polled.polls.len();
+        }
+        by_type
+    }
+
     /// Notes whether other brokers' hints arrive. What they told meanwhile is looked for.
     pub(in crate::engine) fn set_deaf(&mut self, is_deaf: bool) {
         self.hearing.set_deaf(is_deaf);

@@ -103,7 +103,9 @@ impl Engine {
         guard.delivered();
         self.dispatcher.put_back(&lane, excess.iter().map(|leased| lease_of(&leased.claimed)).collect());
         // Only for leases that the caller gets: the others are released, which sends its own wake-ups.
+        let numbers = self.metrics.of(&lane.executor_type);
         for LeaseWithProof { claimed, .. } in &leases {
+            numbers.leased(claimed.waiting_since_ms, claimed.claimed_at_ms);
             self.lookup.given().add(&lane, claimed);
             self.wakeups.due_at(claimed.expires_at_ms);
             let change = Change { colony: lane.colony, process_id: claimed.process_id };
@@ -206,6 +208,7 @@ mod tests {
             retries_spent: 0,
             max_retries: 0,
             claimed_at_ms: 0,
+            waiting_since_ms: None,
             expires_at_ms: 0,
             submitter: GrantKey(1),
             payload: Bytes::from(vec![0; spec_bytes]),

@@ -142,28 +142,32 @@ impl CompleteFlush {
                 Err(error) => Err(error),
             };
             if acceptable.is_ok() {
-                places.push((answers.len(), attempt.lane.colony));
                 completions.push(Completion {
                     lease: item.holder.lease_under(attempt.executor),
                     payload: item.envelope.payload.clone(),
                     signature: item.envelope.signature.clone(),
                 });
+                places.push((answers.len(), attempt));
             }
             answers.push(acceptable.and(Err(item.holder.lost())));
         }
         // Only now: from here to the commit, nothing else is waited for.
         let (polls, pass) = join(&self.dispatcher, claims.iter().copied());
         let done = self.write(&completions, pass, now_ms).await?;
-        for ((place, colony), end) in places.into_iter().zip(done) {
+        for ((place, attempt), end) in places.into_iter().zip(done) {
             let holder = &results[place].holder;
             // Whatever the answer: a lost lease does not come back.
             self.lookup.given().remove(holder.process_id);
+            if end != LeaseEnd::Lost {
+                let numbers = self.lookup.metrics().of(&attempt.lane.executor_type);
+                numbers.completed(attempt.claimed_at_ms, end == LeaseEnd::Cancelled, now_ms);
+            }
             answers[place] = match end {
                 LeaseEnd::Lost => continue,
                 LeaseEnd::Done => Ok(()),
                 LeaseEnd::Cancelled => Err(holder.cancelled()),
             };
-            self.wakeups.ended(Change { colony, process_id: holder.process_id });
+            self.wakeups.ended(Change { colony: attempt.lane.colony, process_id: holder.process_id });
         }
         Ok((answers, polls))
     }

@@ -178,6 +178,7 @@ impl Flush for FailFlush {
         for (((place, lease), failure), done) in places.into_iter().zip(&failures).zip(done) {
             if done != LeaseEnd::Lost {
                 let is_cancelled = done == LeaseEnd::Cancelled;
+                self.lookup.metrics().failed(&lease, failure, is_cancelled, now_ms);
                 answers[place] = Ok(failure.blocked_until_ms.filter(|_| !is_cancelled));
                 self.announce(if is_cancelled { ProcessState::Cancelled } else { failure.next }, failure, &lease);
             }

@@ -99,6 +99,7 @@ mod tests {
             retries_spent: 0,
             max_retries: 0,
             claimed_at_ms: 5,
+            waiting_since_ms: None,
             expires_at_ms: 1000,
             submitter: GrantKey(8),
             payload: Bytes::new(),

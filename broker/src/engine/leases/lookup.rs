@@ -15,6 +15,7 @@ use crate::auth::{Permit, action};
 use crate::engine::leases::given::{AttemptFacts, GivenLeases};
 use crate::grant_cache::GrantCache;
 use crate::limits::REQUEST_WINDOW_MS;
+use crate::metrics::BrokerMetrics;
 
 /// A caller who claims to hold a lease.
 #[derive(Clone, Debug)]
@@ -43,6 +44,7 @@ pub(crate) struct LeaseLookup {
     grants: Arc<GrantCache>,
     /// Shared by all clones.
     given: Arc<GivenLeases>,
+    metrics: Arc<BrokerMetrics>,
 }
 
 impl Holder {
@@ -84,8 +86,13 @@ impl Holder {
 }
 
 impl LeaseLookup {
-    pub(in crate::engine) fn new(store: Arc<dyn Store>, grants: Arc<GrantCache>) -> Self {
-        Self { store, grants, given: Arc::default() }
+    pub(in crate::engine) fn new(store: Arc<dyn Store>, grants: Arc<GrantCache>, metrics: Arc<BrokerMetrics>) -> Self {
+        Self { store, grants, given: Arc::default(), metrics }
+    }
+
+    /// Returns the numbers of ended attempts.
+    pub(in crate::engine) fn metrics(&self) -> &BrokerMetrics {
+        &self.metrics
     }
 
     /// Returns the leases that this broker gave.

@@ -70,6 +70,7 @@ impl Engine {
             }
             _ => return Err(holder.lost()),
         }
+        self.metrics.of(&lease.lane.executor_type).released(lease.claimed_at_ms, now_ms);
         self.wakeups.changed(change);
         Ok(())
     }

@@ -22,6 +22,7 @@ use crate::engine::notify::wakeups::{Change, Wakeups};
 use crate::engine::processes::operations::Operations;
 use crate::engine::processes::priority_time::priority_time_us;
 use crate::limits::REPLACEMENTS_FOLLOWED_MAX;
+use crate::metrics::BrokerMetrics;
 
 /// The process that a submit made, or that existed before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,6 +218,7 @@ fn cancelled_parent(process_id: Uuid) -> Error {
 /// Writes gathered submits.
 pub(crate) struct SubmitFlush {
     store: Arc<dyn Store>,
+    metrics: Arc<BrokerMetrics>,
     dispatcher: Arc<Dispatcher>,
     wakeups: Wakeups,
     clock: Arc<dyn Clock>,
@@ -225,11 +227,12 @@ pub(crate) struct SubmitFlush {
 impl SubmitFlush {
     pub(crate) fn new(
         store: Arc<dyn Store>,
+        metrics: Arc<BrokerMetrics>,
         dispatcher: Arc<Dispatcher>,
         wakeups: Wakeups,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { store, dispatcher, wakeups, clock }
+        Self { store, metrics, dispatcher, wakeups, clock }
     }
 
     /// Stores new processes; returns the answers, and the processes that limits cancelled.
@@ -366,6 +369,7 @@ impl Flush for SubmitFlush {
         let (answers, cancelled) = stored.inspect_err(|_| processes.iter().for_each(|process| self.wake(process)))?;
         for (process, answer) in processes.iter().zip(&answers) {
             if let SubmitResult::New { state } = answer {
+                self.metrics.of(&process.executor_type).submitted();
                 self.announce(process, *state);
             }
         }

@@ -8,7 +8,7 @@ WITH taken AS (
     WHERE waiting.process_id = item.process_id AND spec.process_id = item.process_id
         AND waiting.process_id = ANY ($1) AND spec.process_id = ANY ($1)
     RETURNING waiting.process_id, waiting.colony, waiting.attempt + 1 AS attempt, waiting.retries_spent, waiting.executor_type,
-              waiting.function, waiting.concurrency_key, item.executor, item.instance,
+              waiting.function, waiting.concurrency_key, waiting.since_ms, item.executor, item.instance,
               least($4 + item.lease_ms, $4 + spec.max_exec_ms) AS expires_at_ms, $4 + spec.max_exec_ms AS exec_deadline_ms,
               spec.function AS spec_function, spec.max_retries, spec.submitter, spec.payload, spec.signature, spec.digest
 ),
@@ -21,6 +21,6 @@ leased AS (
            concurrency_key, instance
     FROM taken
 )
-SELECT process_id, executor, attempt, retries_spent, $4 AS claimed_at_ms, expires_at_ms, spec_function AS function, max_retries, submitter,
-       payload, signature, digest
+SELECT process_id, executor, attempt, retries_spent, $4 AS claimed_at_ms, since_ms AS waiting_since_ms, expires_at_ms,
+       spec_function AS function, max_retries, submitter, payload, signature, digest
 FROM taken

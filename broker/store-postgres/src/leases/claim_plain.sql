@@ -62,7 +62,8 @@ verdict AS MATERIALIZED (
 taken AS (
     DELETE FROM apiary.queue
     WHERE ctid = ANY (ARRAY (SELECT spot FROM next WHERE (SELECT is_plain FROM verdict)))
-    RETURNING process_id, colony, priority_time_us, attempt + 1 AS attempt, retries_spent, executor_type, function, concurrency_key
+    RETURNING process_id, colony, priority_time_us, attempt + 1 AS attempt, retries_spent, executor_type, function, concurrency_key,
+              since_ms
 ),
 placed AS MATERIALIZED (
     SELECT taken.*, row_number() OVER (ORDER BY priority_time_us, process_id) AS place FROM taken
@@ -104,8 +105,8 @@ rest AS (
     CROSS JOIN asked
 )
 SELECT rest.is_plain::int::bigint AS is_plain, rest.is_lane_empty::int::bigint AS is_lane_empty, place - 1 AS place, process_id,
-       executor, attempt, retries_spent, $9 AS claimed_at_ms, expires_at_ms, spec_function AS function, max_retries, submitter,
-       payload, signature, digest
+       executor, attempt, retries_spent, $9 AS claimed_at_ms, since_ms AS waiting_since_ms, expires_at_ms,
+       spec_function AS function, max_retries, submitter, payload, signature, digest
 FROM rest
 LEFT JOIN claimed ON true
 ORDER BY place

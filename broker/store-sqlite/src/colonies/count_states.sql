@@ -1,9 +1,13 @@
 -- The number of processes in each state; states without processes are left out.
--- ?1 colony.
+-- ?1 colony, or null for all.
 -- Exact, from the counters that triggers keep: it reads neither the waiting processes nor the history. `leases` holds only what runs now.
 -- Race won: one statement sees one moment, so that no process is counted twice or not at all.
-WITH counted AS MATERIALIZED (SELECT state, number AS processes FROM counts WHERE colony = ?1),
-running AS MATERIALIZED (SELECT count(*) AS processes FROM leases WHERE colony = ?1)
+WITH counted AS MATERIALIZED (
+    SELECT state, sum(number) AS processes FROM counts
+    WHERE colony >= coalesce(?1, -9223372036854775808) AND colony <= coalesce(?1, 9223372036854775807)
+    GROUP BY state
+),
+running AS MATERIALIZED (SELECT count(*) AS processes FROM leases WHERE ?1 IS NULL OR colony = ?1)
 SELECT state, processes FROM counted WHERE state <> 'all' AND processes > 0
 UNION ALL
 SELECT 'running', processes FROM running WHERE processes > 0

@@ -15,8 +15,8 @@ pub trait ColonyStore: Send + Sync {
     /// Returns the colony of this public key; `None` if there is none.
     async fn get_colony(&self, id: &Id) -> StoreResult<Option<Colony>>;
 
-    /// Returns the number of processes in each state; states without processes are left out.
-    async fn count_states(&self, colony: ColonyKey) -> StoreResult<Vec<(ProcessState, i64)>>;
+    /// Returns the number of processes in each state, of one colony or, with `None`, of all; states without processes are left out.
+    async fn count_states(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(ProcessState, i64)>>;
 
     /// Stores the colony's signed rules in place of an older version; the same bytes again change nothing.
     /// [`StoreError::Taken`](crate::StoreError::Taken) if a newer version is stored, or another document with this version.

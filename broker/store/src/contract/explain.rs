@@ -4,7 +4,8 @@ use uuid::Uuid;
 
 use crate::StoreResult;
 use crate::model::{
-    Colony, ColonyKey, ColonyProblems, ExplainRecord, Lane, LimitHolders, LimitKind, WaitingGroup, WaitingType,
+    Colony, ColonyKey, ColonyProblems, ExplainRecord, Lane, LimitHolders, LimitKind, RunningType, WaitingGroup,
+    WaitingType,
 };
 
 /// Reasons why work waits: for showing, never for deciding.
@@ -24,6 +25,10 @@ pub trait ExplainStore: Send + Sync {
     /// Returns the waiting work by executor type, of one colony or, with `None`, of all: at most a thousand types, the longest wait first.
     /// The duration does not grow with the queue: each type is counted up to a bound.
     async fn waiting_types(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(Colony, WaitingType)>>;
+
+    /// Returns the running work by executor type, of all colonies: at most a thousand types, the longest run first. Reads every lease: no
+    /// more work runs than executors have slots.
+    async fn running_types(&self) -> StoreResult<Vec<RunningType>>;
 
     /// Returns the conditions of the colony that need an operator, each counted up to a bound: dead letters; processes that failed since
     /// `since_ms` because no executor claimed them; processes that wait for their surroundings; and failed processes that others

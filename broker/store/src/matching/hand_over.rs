@@ -101,6 +101,7 @@ impl<'s> HandOver<'s> {
             retries_spent: 0,
             max_retries: process.max_retries,
             claimed_at_ms: now_ms,
+            waiting_since_ms: Some(process.submitted_at_ms),
             expires_at_ms: expires_at_ms(process, taker.lease_ms, now_ms),
             submitter: process.submitter,
             payload: process.payload.clone(),

@@ -81,6 +81,17 @@ pub struct WaitingType {
     pub since_ms: i64,
 }
 
+/// Running work of an executor type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunningType {
+    /// The executor type.
+    pub executor_type: String,
+    /// The number of processes that run.
+    pub count: i64,
+    /// When the first of them was leased.
+    pub since_ms: i64,
+}
+
 /// The conditions in a colony that need an operator's attention.
 #[derive(Clone, Debug, Default)]
 pub struct ColonyProblems {

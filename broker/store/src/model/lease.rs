@@ -85,6 +85,8 @@ pub struct ClaimedLease {
     pub max_retries: i32,
     /// When the attempt began.
     pub claimed_at_ms: i64,
+    /// Since when the process waited, if the claim read it.
+    pub waiting_since_ms: Option<i64>,
     /// When the lease ends.
     pub expires_at_ms: i64,
     /// The submitter's grant.

@@ -27,7 +27,8 @@ pub use executor::{
     MinMeanMax, PendingBound, Registration, RevokedGrant,
 };
 pub use explain::{
-    ColonyProblems, ExplainReason, ExplainRecord, FailureSummary, LimitHolders, WaitSummary, WaitingGroup, WaitingType,
+    ColonyProblems, ExplainReason, ExplainRecord, FailureSummary, LimitHolders, RunningType, WaitSummary, WaitingGroup,
+    WaitingType,
 };
 pub use grant::{GrantKey, GrantRecord, StoredGrant};
 pub use lease::{

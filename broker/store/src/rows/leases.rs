@@ -8,6 +8,7 @@ use crate::matching::assignment::{Candidate, QueuePosition};
 use crate::matching::restrictions::LaneRestriction;
 use crate::model::{
     CancelMark, ClaimedLease, ColonyKey, GrantKey, InstanceLease, Lane, LeaseEnd, LeaseRecord, LeaseRef, RenewedLease,
+    RunningType,
 };
 
 /// Reads a waiting process from `process_id, priority_time_us, function`, `executor_names` and `requires` as text, `concurrency_key,
@@ -74,6 +75,7 @@ pub fn claimed(row: &dyn Columns, slot: usize) -> StoreResult<ClaimedLease> {
         retries_spent: fields.small("retries_spent")?,
         max_retries: fields.small("max_retries")?,
         claimed_at_ms: fields.number("claimed_at_ms")?,
+        waiting_since_ms: fields.number_if_any("waiting_since_ms")?,
         expires_at_ms: fields.number("expires_at_ms")?,
         submitter: GrantKey(fields.number("submitter")?),
         payload: fields.document_or_bytes("payload")?,
@@ -81,6 +83,12 @@ pub fn claimed(row: &dyn Columns, slot: usize) -> StoreResult<ClaimedLease> {
         // Not an error: the work can still be done, and its result is then compared with the digest in the store.
         spec_digest: fields.digest("digest").ok(),
     })
+}
+
+/// Reads a process that left `queue` from `process_id, waiting_since_ms`.
+pub fn waiting_since(row: &dyn Columns) -> StoreResult<(Uuid, i64)> {
+    let (fields, process_id) = Fields::of_process(row, "queue")?;
+    Ok((process_id, fields.number("waiting_since_ms")?))
 }
 
 /// Reads from `is_handed_over` whether a submit leased what its polls take.
@@ -101,6 +109,16 @@ pub fn instance_lease(row: &dyn Columns) -> StoreResult<InstanceLease> {
         lease: LeaseRef { process_id, attempt: fields.small("attempt")?, executor },
         instance: fields.number("instance")?,
         claimed_at_ms: fields.number("claimed_at_ms")?,
+    })
+}
+
+/// Reads the running work of an executor type from `executor_type, count, since_ms`.
+pub fn running_type(row: &dyn Columns) -> StoreResult<RunningType> {
+    let fields = Fields::of_summary(row, "leases");
+    Ok(RunningType {
+        executor_type: fields.text("executor_type")?,
+        count: fields.number("count")?,
+        since_ms: fields.number("since_ms")?,
     })
 }
 

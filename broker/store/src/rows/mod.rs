@@ -27,7 +27,7 @@ pub use explain::{bucket, explain, failure_summary, holders, wait_summary, waiti
 pub use grants::{grant_record, revoked_grant, revoked_grant_if_any, revoked_grant_of_any, stored_grant};
 pub use leases::{
     candidate, claim_place, claimed, instance_lease, is_handed_over, is_lane_empty, is_plain, lane, lease_end,
-    lease_record, moved, place, renewed, restriction,
+    lease_record, moved, place, renewed, restriction, running_type, waiting_since,
 };
 pub use limits::{limit, limit_record, limit_use};
 pub use pauses::pause;
