@@ -14,7 +14,7 @@ use crate::contact::Contact;
 use crate::forwarder::Forwarder;
 use crate::intake::Intake;
 use crate::outbox::Reader;
-use crate::server::{App, RefusalLog, WebhookBodies, door, listen, router};
+use crate::server::{App, RefusalLog, WebhookBodies, door, listen, router, show};
 use crate::spool::{SetAside, Spool, SpoolTotals};
 use crate::stats::Counters;
 use crate::traffic::Traffic;
@@ -92,6 +92,7 @@ impl Webhook {
             let state = (reader, stop.1.clone());
             tasks.spawn("outbox", stop.1.clone(), state, |(reader, stop)| Box::pin(reader.run(stop)));
         }
+        show(&app, &door, tasks.metrics());
         let router = router(app.clone(), receivers);
         door.open_at(Listener::Tcp(listener), None, router, stop.0.clone(), connections.clone(), &tasks);
         tracing::info!(%address, spool = %spool_path.display(), "webhook adapter listens");

@@ -113,6 +113,11 @@ fn row(refusal: &Refusal) -> (StatusCode, &'static str) {
     }
 }
 
+/// Returns the word for a refusal.
+pub(super) fn reason(refusal: &Refusal) -> &'static str {
+    row(refusal).1
+}
+
 /// Returns the status of the answer to a refusal.
 pub(super) fn status(refusal: &Refusal) -> StatusCode {
     row(refusal).0

@@ -32,6 +32,11 @@ impl WebhookBodies {
         Self { bodies, bytes_max, timeout }
     }
 
+    /// Returns the bytes of all bodies that are held now.
+    pub(super) fn bytes(&self) -> usize {
+        self.bodies.bytes()
+    }
+
     /// Reads a complete body.
     pub(super) async fn read(&self, parts: &Parts, body: Body) -> Result<HeldBody, Refusal> {
         let bounds = BodyBounds {

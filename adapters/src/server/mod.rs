@@ -6,12 +6,14 @@ mod answer;
 mod body;
 mod connections;
 mod health;
+mod metrics;
 mod refusal_log;
 mod routes;
 mod signatures;
 
 pub(crate) use body::WebhookBodies;
 pub(crate) use connections::{door, listen};
+pub(crate) use metrics::show;
 pub(crate) use refusal_log::RefusalLog;
 pub(crate) use routes::{App, router};
 pub use signatures::SIGNATURES_REFUSED;

@@ -4,7 +4,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use apiary_daemon::Supervisor;
-use apiary_daemon::door::{Calls, HeldBody, call_span};
+use apiary_daemon::door::{Calls, HeldBody, call_span, count_refusal};
+use apiary_daemon::metrics::MetricsPage;
 use apiary_protocol::pages;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -15,9 +16,10 @@ use futures::FutureExt as _;
 use jiff::Timestamp;
 use tracing::Instrument as _;
 
-use super::answer::{Taken, TakenEvent, status};
+use super::answer::{Taken, TakenEvent, reason, status};
 use super::body::{WebhookBodies, connection};
 use super::health::{healthz, readyz};
+use super::metrics::{SourceMetrics, calls};
 use super::refusal_log::RefusalLog;
 use super::signatures::SignatureWatch;
 use crate::intake::Intake;
@@ -38,19 +40,30 @@ pub(crate) struct App {
 
 /// Builds the routes: one for each source of webhooks, and two for the adapter's health.
 pub(crate) fn router(app: Arc<App>, receivers: Vec<Receiver>) -> Router {
-    let mut router = Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz));
-    let mut paths = vec!["/healthz".to_owned(), "/readyz".to_owned()];
+    let metrics = app.tasks.metrics().clone();
+    let page = MetricsPage::new(&metrics).route();
+    let mut router =
+        Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).route("/metrics", page);
+    let mut paths = ["/healthz", "/readyz", "/metrics"].map(str::to_owned).to_vec();
     for receiver in receivers {
         let path = receiver.endpoint.path();
         paths.push(path.clone());
         let watch = SignatureWatch::new(receiver.endpoint.name(), app.tasks.notices().clone());
-        let receiver = Arc::new((receiver, watch));
+        let numbers = SourceMetrics::new(metrics.series(), receiver.endpoint.name());
+        let receiver = Arc::new((receiver, watch, numbers));
         let receive = move |State(app): State<Arc<App>>, request: Request| async move {
             // A panic here is answered, too, so that the sender repeats the event.
-            match AssertUnwindSafe(take(&app, &receiver.0, &receiver.1, request)).catch_unwind().await {
-                Ok(Ok(taken)) => taken.into_response(),
-                Ok(Err(refusal)) => refuse(&app, refusal),
-                Err(_) => refuse(&app, Refusal::NotKept),
+            let (receiver, watch, numbers) = &*receiver;
+            let taken = AssertUnwindSafe(take(&app, receiver, watch, request)).catch_unwind().await;
+            match taken.unwrap_or(Err(Refusal::NotKept)) {
+                Ok(taken) => {
+                    taken.events.iter().for_each(|event| numbers.taken(event));
+                    taken.into_response()
+                }
+                Err(refusal) => {
+                    numbers.refused(status(&refusal).is_server_error());
+                    refuse(&app, refusal)
+                }
             }
         };
         router = router.route(&path, post(receive));
@@ -64,7 +77,7 @@ pub(crate) fn router(app: Arc<App>, receivers: Vec<Receiver>) -> Router {
             |State(app): State<Arc<App>>| async move { refuse(&app, Refusal::MethodNotAllowed) },
         )
         .with_state(app)
-        .layer(Calls::new([]))
+        .layer(Calls::new([]).counted(calls(metrics.series())))
 }
 
 /// Reads a request, verifies it and keeps its events.
@@ -134,6 +147,7 @@ async fn keep(
 fn refuse(app: &App, refusal: Refusal) -> Response {
     let counters = &app.intake.counters;
     if status(&refusal).is_server_error() { &counters.unkept } else { &counters.rejected }.add_one();
+    count_refusal(reason(&refusal));
     app.refusals.note(&refusal);
     refusal.into_response()
 }

@@ -130,7 +130,7 @@ async fn whoever_misses_a_page_is_told_the_nearest() {
         ("/webhook/stripe", "nearest page is `/webhooks/stripe`"),
         ("/webhooks/stripe/", "nearest page is `/webhooks/stripe`"),
         ("/health", "nearest page is `/healthz`"),
-        ("/metrics", "pages are `/healthz`, `/readyz`, `/webhooks/stripe`"),
+        ("/numbers", "pages are `/healthz`, `/readyz`, `/metrics`, `/webhooks/stripe`"),
     ] {
         let answer = request(webhook.address(), "GET", path, &[], b"").await.unwrap();
         assert_eq!((answer.status, answer.reason()), (404, "NOT_FOUND"), "{path}");
