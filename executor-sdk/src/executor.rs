@@ -14,6 +14,7 @@ mod contact;
 mod drain;
 mod heartbeat;
 mod introduce;
+mod metrics;
 mod polls;
 mod results;
 mod rules;
@@ -81,6 +82,8 @@ struct Context {
     waits: waits::Waits,
     /// Throttle of log lines about work that failed for good, or waits for its surroundings.
     warnings: Throttle,
+    /// Numbers for `/metrics`.
+    metrics: metrics::ExecutorMetrics,
     handlers: BTreeMap<String, Handler>,
     /// The executor's loops and their failures.
     tasks: Supervisor,
@@ -155,7 +158,10 @@ impl Executor {
         let give_up = CancellationToken::new();
         let warnings = Throttle::new(Arc::clone(client.clock()));
         let (results, claimed) = results::Results::new(client.clone(), claim::request(&settings));
-        let context = Arc::new(Context { client, settings, results, rules, waits, warnings, handlers, tasks, give_up });
+        let series = tasks.metrics().series();
+        let metrics = metrics::ExecutorMetrics::new(series, &settings.executor_type, settings.slots, handlers.keys());
+        let context = Context { client, settings, results, rules, waits, warnings, metrics, handlers, tasks, give_up };
+        let context = Arc::new(context);
         let mut works = works::Works::new(Arc::clone(&context));
         // Dropping the loops cancels no work: attempts are tasks of `works`, and `drain` waits for them below, also
         // after an error.

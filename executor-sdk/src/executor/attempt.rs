@@ -18,6 +18,7 @@ use tracing::Instrument as _;
 
 use super::Context;
 use super::heartbeat::{HeartbeatLease, LossReason, Notice, keep};
+use super::metrics::Cut;
 use crate::client::millis;
 use crate::guard::Guard;
 use crate::handler::Handler;
@@ -43,7 +44,10 @@ pub(super) async fn run(context: &Context, subject: &Subject, lease: v1::Lease, 
     // One copy for the whole check: the colony's rules may be replaced meanwhile, and a refusal must be counted by the
     // guard that made it.
     let guard = context.rules.guard();
-    let sound = match check(context, &guard, &lease) {
+    let begun = Instant::now();
+    let checked = check(context, &guard, &lease);
+    context.metrics.verified(begun.elapsed());
+    let sound = match checked.inspect_err(|rejection| context.metrics.rejected(rejection)) {
         Ok(sound) => sound,
         Err(rejection) => return reject(&context.client, &guard, subject, &rejection, context.settings.lease).await,
     };
@@ -60,7 +64,9 @@ pub(super) async fn run(context: &Context, subject: &Subject, lease: v1::Lease, 
         "work", process_id = %held.process_id, attempt = held.attempt, function = sound.work.function(),
         traceparent = sound.work.traceparent(), labels = labels(&sound.work.spec().labels)
     );
+    let function = sound.work.function().to_owned();
     perform(context, subject, &held, sound).instrument(span).await;
+    context.metrics.ran(&function, begun.elapsed());
 }
 
 /// Verifies the lease, and finds the handler of its function.
@@ -108,6 +114,7 @@ async fn perform(context: &Context, subject: &Subject, held: &HeartbeatLease, so
         }
         lost = &mut beat => {
             tracing::warn!(%lost, "the lease is lost: cancelling the work; its result will not be reported");
+            context.metrics.cut(&function, Cut::Lost);
             cancellation.cancel();
             stop(&mut task).await;
         }
@@ -145,6 +152,7 @@ async fn heed(
     reason: &str,
 ) {
     tracing::info!(reason, "the process is cancelled: cancelling the handler");
+    context.metrics.cut(function, Cut::Cancelled);
     let joined = tokio::select! {
         biased;
         joined = &mut task => joined,
@@ -182,6 +190,7 @@ async fn report(
     returned: Result<Bytes, Failure>,
     beat: Pin<&mut impl Future<Output = LossReason>>,
 ) {
+    context.metrics.returned(function, &returned);
     if let Some((delay, waiting_for)) = context.waits.heed(function, &returned) {
         let cause = returned.as_ref().err().and_then(Failure::cause);
         return put_off(context, subject, delay, cause, waiting_for, beat).await;
@@ -218,7 +227,10 @@ async fn report(
         Err(error) if error.is(&Reason::Cancelled) => {
             tracing::warn!("the process was cancelled meanwhile: the result is not accepted")
         }
-        Err(error) => tracing::error!(%error, "the result could not be delivered"),
+        Err(error) => {
+            context.metrics.undelivered();
+            tracing::error!(%error, "the result could not be delivered");
+        }
     }
 }
 
@@ -336,6 +348,7 @@ async fn give_up(
     if let Some(Ok(Ok(output))) = joined {
         return report(context, subject, function, Ok(output), beat).await;
     }
+    context.metrics.cut(function, Cut::Released);
     if joined.is_none() {
         task.abort();
         // A handler that blocks its thread continues despite the abort. Releasing its work would let a second executor

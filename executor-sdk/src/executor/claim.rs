@@ -107,6 +107,7 @@ impl Claims {
             let pause = match claim {
                 Ok(claimed) => {
                     contact.accepted();
+                    context.metrics.claimed(true);
                     match take(works, claimed, free) {
                         true => {
                             contact.went_well();
@@ -120,7 +121,10 @@ impl Claims {
                     tracing::debug!(%error, "a poll was cut off; the next one is shorter");
                     continue;
                 }
-                Err(error) => contact.failed(error)?,
+                Err(error) => {
+                    context.metrics.claimed(false);
+                    contact.failed(error)?
+                }
             };
             if !rest(pause, shutdown).await {
                 return Ok(());
@@ -159,6 +163,7 @@ impl Claims {
             drop(open);
             desk.received(&work);
             self.contact.accepted();
+            context.metrics.claimed(true);
             let drains = work.answer.drain && work.answer.leases.is_empty();
             take_handed(&context.client, works, work, shutdown).await;
             if !drains {
@@ -198,7 +203,10 @@ async fn introduce(
             introduction.leave(context).await;
             Ok(None)
         }
-        Err(error) => contact.failed(error).map(Some),
+        Err(error) => {
+            context.metrics.claimed(false);
+            contact.failed(error).map(Some)
+        }
     }
 }
 

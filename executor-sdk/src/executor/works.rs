@@ -25,7 +25,13 @@ type InHand = Arc<Mutex<HashSet<(Uuid, i32)>>>;
 impl Works {
     pub(super) fn new(context: Arc<Context>) -> Self {
         let slots = Arc::new(Semaphore::new(context.settings.slots));
-        Self { context, slots, tasks: JoinSet::new(), in_hand: InHand::default() }
+        let in_hand = InHand::default();
+        let (gauge, counted) = (context.metrics.works.clone(), Arc::downgrade(&in_hand));
+        context.tasks.metrics().before_scrape(move || {
+            gauge.set_count(counted.upgrade().map_or(0, |in_hand| lock(&in_hand).len()));
+            Box::pin(std::future::ready(()))
+        });
+        Self { context, slots, tasks: JoinSet::new(), in_hand }
     }
 
     /// Waits for a free slot, and returns the number of free slots. Only the claim loop takes slots, so that they stay
