@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use apiary_daemon::Supervisor;
 use apiary_executor_sdk::guard::Guard;
 use apiary_executor_sdk::{Address, Client, ClientConfig, Proxy};
 use apiary_identity::limits::DOCUMENT_BYTES_MAX;
@@ -21,6 +22,13 @@ const NO_PROXY: &str = "none";
 /// Returns the machine's clock.
 pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
+}
+
+/// Creates the supervisor of a part, whose metrics are for whom the settings say.
+pub(crate) fn supervisor(settings: &Settings) -> Supervisor {
+    let supervisor = Supervisor::new(clock());
+    supervisor.metrics().open_to_all(settings.flag(&table::METRICS_REMOTE));
+    supervisor
 }
 
 /// Returns the pinned colony.

@@ -7,7 +7,6 @@ use apiary_broker::config::{
     Config, DoorConfig, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig, TlsConfig,
 };
 use apiary_broker::{Broker, back_up, open_store};
-use apiary_daemon::Supervisor;
 use clap::Args;
 use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
@@ -70,7 +69,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let mut signals = Signals::listen()?;
     let mut hangups = Hangups::listen()?;
     let start = async || {
-        let supervisor = Supervisor::new(profile::clock());
+        let supervisor = profile::supervisor(&context.settings);
         Broker::start(config.clone(), &supervisor, profile::clock()).await.map(|broker| (broker, supervisor))
     };
     let started = async {

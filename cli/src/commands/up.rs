@@ -129,6 +129,7 @@ async fn start(
             settings: settings.values().clone(),
             equipment: equipment.clone(),
             webhook,
+            has_remote_metrics: settings.flag(&table::METRICS_REMOTE),
         };
         match Box::pin(LocalColony::start(folder, config, profile::clock())).await {
             Err(error) if tries < TRIES_MAX && Ports::was_taken(&error) => {}

@@ -56,6 +56,7 @@ pub(crate) async fn run(folder: &Path, timeout: Duration) -> anyhow::Result<(Rep
         settings,
         equipment: Equipment::default(),
         webhook,
+        has_remote_metrics: false,
     };
     let colony = LocalColony::start(folder, config, clock.clone()).await?;
     note(&format!("a colony is up: keys, broker, webhook adapter and bees, after {} ms", begun.elapsed().as_millis()));

@@ -13,6 +13,7 @@ const BEES: &str = "`apiary bee`, `apiary up`";
 const CLAIMERS: &str = "`apiary bee`, `apiary up`, `apiary lease claim`";
 const NAMED: &str = "`apiary bee`, `apiary lease claim`";
 const IMPORT: &str = "`apiary import`";
+const SERVICES: &str = "`apiary broker`, `apiary webhook`, `apiary bee`, `apiary up`";
 const ALL: &str = "all";
 
 pub(crate) const COLONY: Setting =
@@ -303,6 +304,20 @@ pub(crate) const BEE_LOCATION: Setting =
 pub(crate) const BEE_TAGS: Setting =
     Setting::new("bee.tags", Kind::List, CLAIMERS, "its tags, for work that requires them");
 
+pub(crate) const BEE_METRICS_LISTEN: Setting = Setting::new(
+    "bee.metrics_listen",
+    Kind::Socket,
+    "`apiary bee`",
+    "address for `/metrics`, which a bee serves nowhere if not set; port 0 takes a free port",
+);
+pub(crate) const METRICS_REMOTE: Setting = Setting::new(
+    "metrics.remote",
+    Kind::Bool,
+    SERVICES,
+    "answer `/metrics` for other machines, too, unencrypted or not as the port is; otherwise for this machine alone",
+)
+.default("false");
+
 pub(crate) const BEE_GUARD_FILE: Setting = Setting::new(
     "bee.guard_file",
     Kind::Path,
@@ -414,6 +429,7 @@ const BEFORE_BEES: &[Setting] = &[
     BEE_TAGS,
     BEE_GUARD_FILE,
     BEE_GUARD_DEFAULTS,
+    BEE_METRICS_LISTEN,
 ];
 
-const AFTER_BEES: &[Setting] = &[IMPORT_DATABASE_URL, LOG_LEVEL, LOG_FORMAT];
+const AFTER_BEES: &[Setting] = &[IMPORT_DATABASE_URL, METRICS_REMOTE, LOG_LEVEL, LOG_FORMAT];

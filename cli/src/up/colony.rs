@@ -44,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) equipment: Equipment,
     /// Settings of the adapter, without its sources. The spool is always the folder's.
     pub(crate) webhook: WebhookConfig,
+    /// True if other machines may read the metrics.
+    pub(crate) has_remote_metrics: bool,
 }
 
 /// A running colony.
@@ -76,6 +78,9 @@ impl LocalColony {
         let kept = broker_config(&folder, (config.broker, config.door), &keys, config.executors, config.retention);
         let supervisors =
             Supervisors { broker: Supervisor::new(clock.clone()), webhook: Supervisor::new(clock.clone()) };
+        for part in [&supervisors.broker, &supervisors.webhook] {
+            part.metrics().open_to_all(config.has_remote_metrics);
+        }
         let broker = Broker::start(kept, &supervisors.broker, clock.clone()).await.context("the broker")?;
         let webhook = (webhook, &supervisors.webhook);
         match Parts::start(&folder, &keys, (&config.settings, &config.equipment), webhook, clock).await {

@@ -2,8 +2,9 @@
 
 mod check;
 
+use anyhow::Context as _;
 use apiary_bees::{ALL, Bee, Build};
-use apiary_daemon::Supervisor;
+use apiary_daemon::metrics;
 use apiary_executor_sdk::ExecutorBuilder;
 use apiary_executor_sdk::guard::Guard;
 use apiary_identity::Offer;
@@ -81,9 +82,14 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let Some(built) = signals.unless(built).await else { return Ok(()) };
     let Build { executor, close } = built?;
     let name = settings.text(&table::BEE_NAME).unwrap_or(bee.name());
-    let supervisor = Supervisor::new(profile::clock());
+    let supervisor = profile::supervisor(settings);
     let executor = equipment.fit(executor.name(name)).supervisor(&supervisor).build()?;
     let shutdown = CancellationToken::new();
+    if let Some(address) = settings.socket(&table::BEE_METRICS_LISTEN) {
+        let address = metrics::serve(address, &supervisor, &shutdown)
+            .with_context(|| format!("`bee.metrics_listen`: cannot listen on {address}"))?;
+        note(&format!("metrics on http://{address}{}", metrics::PATH));
+    }
     note(&format!("ready: bee {} `{name}` claims at {}", bee.name(), profile::address(settings)?));
     let service = async {
         let ended = tokio::select! {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use apiary_adapters::sources::ALL;
 use apiary_adapters::{OutboxConfig, Receiver, Source, StartError, Webhook, WebhookConfig, WebhookLimits};
-use apiary_daemon::Supervisor;
 use apiary_settings::{Value, Values};
 use clap::{Args, Subcommand};
 use tokio_util::sync::CancellationToken;
@@ -86,7 +85,7 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
     let (mut signals, mut hangups) = (Signals::listen()?, Hangups::listen()?);
     let client = Arc::new(client);
     let start = async || {
-        let supervisor = Supervisor::new(profile::clock());
+        let supervisor = profile::supervisor(settings);
         let webhook = Webhook::start(config.clone(), client.clone(), &supervisor, profile::clock()).await;
         webhook.map(|webhook| (webhook, supervisor)).map_err(named)
     };
