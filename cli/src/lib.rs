@@ -10,6 +10,7 @@ mod demo;
 mod documents;
 mod exit;
 mod files;
+mod journal;
 mod keys;
 mod logging;
 mod mistakes;

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 
+use crate::journal::{Prioritised, is_journal};
 use crate::output::{Stderr, note};
 use crate::settings::{Settings, table};
 
@@ -47,16 +48,21 @@ pub(crate) fn start(settings: &Settings, default: Level, verbose: u8, quiet: u8)
         .with_env_filter(EnvFilter::new(&directives))
         .log_internal_errors(false)
         .with_writer(|| Stderr);
+    let has_priorities = is_journal();
     // An error means that a log was started before, as in tests; that one is used then.
     let replace: Box<dyn Fn(EnvFilter) -> bool + Send + Sync> = match settings.text(&table::LOG_FORMAT) {
         Some("json") => {
-            let subscriber = subscriber.json().flatten_event(true).with_filter_reloading();
+            let subscriber = subscriber.json().flatten_event(true);
+            let subscriber = subscriber.map_event_format(|format| Prioritised { format, has_priorities });
+            let subscriber = subscriber.with_filter_reloading();
             let handle = subscriber.reload_handle();
             let _ = subscriber.try_init();
             Box::new(move |filter| handle.reload(filter).is_ok())
         }
         _ => {
-            let subscriber = subscriber.with_ansi(is_coloured()).with_target(false).with_filter_reloading();
+            let subscriber = subscriber.with_ansi(is_coloured()).with_target(false);
+            let subscriber = subscriber.map_event_format(|format| Prioritised { format, has_priorities });
+            let subscriber = subscriber.with_filter_reloading();
             let handle = subscriber.reload_handle();
             let _ = subscriber.try_init();
             Box::new(move |filter| handle.reload(filter).is_ok())
