@@ -1,5 +1,7 @@
 //! Installation of missing Debian packages, if this runs as root.
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Once;
 
@@ -17,6 +19,31 @@ pub(crate) fn install(packages: &[&str]) -> anyhow::Result<()> {
         bail!("`apt-get install {}` failed ({status})", packages.join(" "));
     }
     Ok(())
+}
+
+/// Downloads a package and unpacks it into a folder, which appears whole or not at all. Nothing is installed, and no root is needed.
+pub(crate) fn unpack(package: &str, folder: &Path) -> anyhow::Result<()> {
+    if workspace::on_path("apt-get").is_empty() {
+        bail!("there is no apt-get here");
+    }
+    if nix::unistd::geteuid().is_root() {
+        update();
+    }
+    eprintln!("unpacking {package} in {}", folder.display());
+    let parent = folder.parent().context("a folder within another")?;
+    fs::create_dir_all(parent)?;
+    let half = tempfile::tempdir_in(parent)?;
+    if !children::run(apt_get().args(["download", package]).current_dir(half.path()))?.success() {
+        bail!("`apt-get download {package}` failed: see above");
+    }
+    let files = fs::read_dir(half.path())?.collect::<Result<Vec<_>, _>>()?;
+    let archive = files.iter().map(fs::DirEntry::path).find(|path| path.extension().is_some_and(|end| end == "deb"));
+    let archive = archive.with_context(|| format!("`apt-get download {package}` left no package"))?;
+    let content = half.path().join("content");
+    if !children::run(Command::new("dpkg-deb").arg("--extract").arg(archive).arg(&content))?.success() {
+        bail!("unpacking {package} failed: see above");
+    }
+    fs::rename(&content, folder).with_context(|| folder.display().to_string())
 }
 
 /// Returns the major version of a package that would be installed.

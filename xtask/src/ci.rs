@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use crate::{children, lint_image, lint_manifests, lint_pages, lint_proto, lint_units, proto, test, workspace};
+use crate::{
+    children, lint_image, lint_manifests, lint_pages, lint_proto, lint_rules, lint_units, proto, test, workspace,
+};
 
 /// Outcome of a step.
 enum Outcome {
@@ -19,13 +21,14 @@ type Step = fn() -> anyhow::Result<Outcome>;
 
 /// The steps, the quick ones first. Documentation follows clippy, because it reuses the artifacts that clippy has
 /// compiled.
-const STEPS: [(&str, Step); 12] = [
+const STEPS: [(&str, Step); 13] = [
     ("format", || cargo(&["fmt", "--all", "--check"], &[])),
     ("generated code", || held(proto::run(true))),
     ("schema lint", || held(lint_proto::run())),
     ("page lint", || held(lint_pages::run())),
     ("image lint", || held(lint_image::run())),
     ("manifest lint", || held(lint_manifests::run())),
+    ("rule lint", || held(lint_rules::run())),
     ("unit lint", || held(lint_units::run())),
     ("dependencies", dependencies),
     ("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])),

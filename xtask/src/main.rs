@@ -11,6 +11,7 @@ mod lint_image;
 mod lint_manifests;
 mod lint_pages;
 mod lint_proto;
+mod lint_rules;
 mod lint_units;
 mod node;
 mod pgbouncer;
@@ -61,6 +62,8 @@ enum Task {
     LintImage,
     /// Checks `deploy/compose` and `deploy/kubernetes`.
     LintManifests,
+    /// Checks the alert rules in `deploy/prometheus` with promtool, and makes each fire, and not fire.
+    LintRules,
     /// Checks `deploy/systemd` with systemd's own checks.
     LintUnits,
     /// Makes the archive of a release: program, completions, manual pages, licence; and its checksum.
@@ -90,6 +93,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::LintPages => lint_pages::run().map(|()| ExitCode::SUCCESS),
         Task::LintImage => lint_image::run().map(|()| ExitCode::SUCCESS),
         Task::LintManifests => lint_manifests::run().map(|()| ExitCode::SUCCESS),
+        Task::LintRules => lint_rules::run().map(|()| ExitCode::SUCCESS),
         Task::LintUnits => lint_units::run().map(|()| ExitCode::SUCCESS),
         Task::Dist(arguments) => dist::run(&arguments).map(|()| ExitCode::SUCCESS),
         Task::GuardPostgres { setting } => postgres::run_guard(&setting).map(|()| ExitCode::SUCCESS),
