@@ -15,6 +15,7 @@ mod keys;
 mod leases;
 mod local;
 mod logs;
+mod metrics;
 mod mistakes;
 mod operations;
 mod outbox;
