@@ -100,7 +100,7 @@ fn each_layer_names_its_part_of_the_store() {
 }
 
 /// The engine's folders, the most general first: each uses only folders before it.
-const ENGINE: [&str; 19] = [
+const ENGINE: [&str; 20] = [
     "clock",
     "passes",
     "retention",
@@ -120,6 +120,7 @@ const ENGINE: [&str; 19] = [
     "processes",
     "bulks",
     "background",
+    "gauges",
 ];
 
 #[test]

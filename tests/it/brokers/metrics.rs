@@ -100,7 +100,8 @@ async fn types_beyond_the_bound_share_a_series(colony: TestColony) {
     futures::future::try_join_all(submits).await.unwrap();
     becomes(&colony, r#"apiary_broker_submits_total{executor_type="other"}"#, 12.0).await;
     let text = colony.supervisor().metrics().scrape().await;
-    let count = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
-    assert_eq!(count("apiary_broker_submits_total{"), 129);
-    assert_eq!(count(r#"apiary_broker_queue_processes{executor_type="type-"#), 128);
+    let count =
+        |name: &str, end: &str| text.lines().filter(|line| line.starts_with(name) && line.contains(end)).count();
+    assert_eq!(count("apiary_broker_submits_total{", "executor_type="), 129);
+    assert_eq!(count(r#"apiary_broker_queue_processes{executor_type="type-"#, r#"state="waiting"}"#), 128);
 }
