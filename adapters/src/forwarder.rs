@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_daemon::{Notices, Throttle};
+use apiary_executor_sdk::limits::sending_time;
 use apiary_identity::{Clock, Document as _, Spec};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -14,11 +15,14 @@ use tokio_util::sync::CancellationToken;
 use crate::contact::{Contact, EVENTS_SET_ASIDE};
 use crate::limits::{
     FORWARD_PAUSE_AWAY_MAX, FORWARD_PAUSE_FIRST, FORWARD_TIMEOUT, READY_TIMEOUT, SET_ASIDE_RETRY_MAX,
-    SET_ASIDE_RETRY_MIN, SPOOL_REFRESH,
+    SET_ASIDE_RETRY_MIN, SMALL_BODY_BYTES_MAX, SPOOL_REFRESH,
 };
 use crate::spool::{Spool, SpoolTotals, Waiting};
 use crate::stats::Counters;
 use crate::{Sink, SinkError, SpoolError};
+
+/// Reason of an event that the connection does not carry in its time.
+const TOO_SLOW: &str = "TOO_SLOW";
 
 /// The task that forwards events from the spool.
 pub(crate) struct Forwarder {
@@ -36,6 +40,8 @@ pub(crate) struct Forwarder {
 enum Step {
     /// The event has left the line.
     Done,
+    /// The event has made way, after a long time: it is tried again a while after that.
+    Slow,
     /// The event stays first. Wait before the next attempt, at most for this time.
     Wait(Duration),
 }
@@ -89,6 +95,7 @@ impl Forwarder {
             }
             match self.step().await {
                 Ok(Step::Done) => pause = FORWARD_PAUSE_FIRST,
+                Ok(Step::Slow) => (pause, retried_at) = (FORWARD_PAUSE_FIRST, Instant::now()),
                 Ok(Step::Wait(most)) => {
                     self.rest(pause.min(most)).await;
                     pause = pause.saturating_mul(2).min(most);
@@ -156,7 +163,7 @@ impl Forwarder {
         }
         // Set aside at once, so that one rejected event does not block the events behind it.
         self.set_aside(&waiting, &error).await?;
-        Ok(Step::Done)
+        Ok(if error.reason() == TOO_SLOW { Step::Slow } else { Step::Done })
     }
 
     async fn submit(&self, waiting: &Waiting) -> Result<apiary_executor_sdk::SubmitResult, SinkError> {
@@ -165,8 +172,26 @@ impl Forwarder {
         // A spec may only be submitted for a limited time after its creation, and an event may wait longer: renew it.
         let stamp = Spec::new(spec.colony, &spec.executor_type, &spec.function, self.clock.now());
         (spec.process_id, spec.submit_by) = (stamp.process_id, stamp.submit_by);
-        let answer = timeout(FORWARD_TIMEOUT, self.sink.submit(&spec)).await;
-        answer.unwrap_or_else(|_| Err(SinkError::late(FORWARD_TIMEOUT)))
+        let time = FORWARD_TIMEOUT + sending_time(waiting.spec.len());
+        match timeout(time, self.sink.submit(&spec)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(self.late(waiting, time).await),
+        }
+    }
+
+    /// Returns the error of an event without an answer in time. A large one that the connection does not carry, although
+    /// the broker is there, would hold up all others: it makes way, and is tried again later.
+    async fn late(&self, waiting: &Waiting, time: Duration) -> SinkError {
+        let is_large = waiting.spec.len() > SMALL_BODY_BYTES_MAX;
+        if is_large && timeout(READY_TIMEOUT, self.sink.is_ready()).await == Ok(true) {
+            let message = format!(
+                "no answer within {} s to {} bytes, although the broker is ready: the connection is slow",
+                time.as_secs(),
+                waiting.spec.len()
+            );
+            return SinkError::Unacceptable { reason: TOO_SLOW.to_owned(), message };
+        }
+        SinkError::late(time)
     }
 
     async fn set_aside(&self, waiting: &Waiting, error: &SinkError) -> Result<(), SpoolError> {

@@ -69,7 +69,7 @@ pub use routes::{Destination, Route, RouteLine, RouteTable, Targets};
 pub use server::SIGNATURES_REFUSED;
 pub use sink::{Sink, SinkError};
 pub use source::{Endpoint, Receiver, Source, webhook_path};
-pub use spool::{SetAside, SetAsideFilter, SpoolFile, SpoolTotals};
+pub use spool::{SetAside, SetAsideFilter, SpoolEntry, SpoolFile, SpoolFilter, SpoolState, SpoolTotals};
 pub use stats::WebhookStats;
 pub use traffic::{SourceTraffic, TrafficReport, TypeTraffic};
 pub use webhook::Webhook;

@@ -56,7 +56,7 @@ pub(crate) const TRAFFIC_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Types in the health report that went nowhere.
 pub(crate) const HEALTH_TYPES_MAX: usize = 20;
 
-/// Time limit for one answer of the broker to the forwarder.
+/// Time limit for one answer of the broker to the forwarder; more bytes have longer, as `sending_time` says.
 pub(crate) const FORWARD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time limit for the broker's answer whether it is ready.
 pub(crate) const READY_TIMEOUT: Duration = Duration::from_secs(2);

@@ -107,7 +107,8 @@ impl ClientConfig {
         self
     }
 
-    /// Sets the time-out of a call, including connecting; 15 seconds if not set. A claim's wait is added to it.
+    /// Sets the time-out of a call, including connecting; 15 seconds if not set. A claim's wait is added to it, and to
+    /// that of a submit the time in which a slow connection carries it.
     #[must_use]
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.call_timeout = timeout;

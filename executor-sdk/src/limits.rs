@@ -14,6 +14,10 @@ pub use apiary_protocol::limits::{
 pub const HEADER_BYTES_MAX: u32 = 16 * 1024;
 /// Default time-out of a call; a claim's wait is added to it.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// Bytes that a connection carries in a second at least, by which a submit has longer the more it sends.
+pub const SENDING_BYTES_PER_S_MIN: u64 = 8 * 1024;
+/// Longest time that a submit has for this, beyond its time-out.
+pub const SENDING_TIME_MAX: Duration = Duration::from_secs(180);
 /// Bytes of the documents that are sent together, below the bound of a message. A larger document goes alone.
 pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Time-out of an attempt to connect.
@@ -109,3 +113,9 @@ pub const GUARD_SCHEMA_DEPTH_MAX: usize = 48;
 /// Maximum number of rules whose refusals are counted by name. There can be more after many changes of the colony's
 /// rules; these are counted together.
 pub const GUARD_COUNTERS_MAX: usize = 1024;
+
+/// Returns the time that a submit of so many bytes has beyond its time-out, for a slow connection.
+pub fn sending_time(bytes: usize) -> Duration {
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    Duration::from_millis(bytes.saturating_mul(1000) / SENDING_BYTES_PER_S_MIN).min(SENDING_TIME_MAX)
+}

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apiary_daemon::{Notices, Supervisor};
+use apiary_executor_sdk::limits::sending_time;
 use apiary_executor_sdk::{ClientError, SubmitResult, v1};
-use apiary_identity::{Clock, Document as _, Id, KeyPair, ManualClock, Spec, SystemClock};
+use apiary_identity::{Clock, Content, Document as _, Id, KeyPair, ManualClock, Spec, SystemClock};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -24,6 +25,8 @@ use crate::{BrokerState, Sink, SinkError, WebhookLimits};
 /// A sink that gives scripted answers, then accepts everything; records each submit with its time.
 struct Script {
     colony: Id,
+    /// Bytes of a spec that arrive in a second.
+    bytes_per_s: Option<usize>,
     answers: Mutex<VecDeque<SinkError>>,
     submits: Mutex<Vec<(Instant, Spec)>>,
     count: watch::Sender<usize>,
@@ -36,6 +39,7 @@ impl Script {
         let (colony, answers) = (KeyPair::generate().id(), Mutex::new(answers.into_iter().collect()));
         Arc::new(Self {
             colony,
+            bytes_per_s: None,
             answers,
             submits: Mutex::default(),
             count: watch::Sender::new(0),
@@ -62,6 +66,10 @@ impl Sink for Script {
     async fn submit(&self, spec: &Spec) -> Result<SubmitResult, SinkError> {
         self.submits.lock().unwrap().push((Instant::now(), spec.clone()));
         self.count.send_modify(|count| *count += 1);
+        if let Some(rate) = self.bytes_per_s {
+            let bytes = spec.to_json().unwrap().len();
+            tokio::time::sleep(Duration::from_millis((bytes * 1000 / rate).try_into().unwrap())).await;
+        }
         match self.answers.lock().unwrap().pop_front() {
             Some(error) => Err(error),
             None => Ok(SubmitResult {
@@ -124,6 +132,14 @@ async fn spool(folder: &Path, colony: Id, clock: &dyn Clock, keys: &[&str]) -> A
         spool.append(&spec, clock.now_ms()).await.unwrap();
     }
     Arc::new(spool)
+}
+
+/// Adds an event of this many bytes to the line.
+async fn append_large(spool: &Spool, colony: Id, clock: &ManualClock, key: &str, bytes: usize) {
+    let mut spec = Spec::new(colony, "finance", "stripe.event", clock.now());
+    spec.idempotency_key = Some(key.to_owned());
+    let spec = spec.with_args(Content::from_bytes(&vec![b'x'; bytes]));
+    spool.append(&spec, clock.now_ms()).await.unwrap();
 }
 
 /// Forwards until this many events were submitted.
@@ -219,4 +235,35 @@ async fn a_spec_that_waited_for_months_is_stamped_anew() {
     assert_eq!(spec.made_at(), Some(clock.now()));
     assert!(spec.submit_by > clock.now());
     assert_eq!(spec.check(), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_event_has_the_time_that_a_slow_connection_needs() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
+    let script = Arc::new(Script { bytes_per_s: Some(12 * 1024), ..Arc::into_inner(Script::new([])).unwrap() });
+    let spool = spool(folder.path(), script.colony, &*clock, &[]).await;
+    append_large(&spool, script.colony, &clock, "large", 700_000).await;
+    append_large(&spool, script.colony, &clock, "small", 10).await;
+    forward(&script, &spool, clock, 2).await;
+    assert_eq!(script.keys(), ["large", "small"], "at the first try");
+    assert!(script.pauses()[0] > Duration::from_secs(50), "{:?}", script.pauses());
+    assert_eq!(spool.totals().set_aside_events, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_event_that_never_arrives_makes_way_if_the_broker_is_there() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
+    let script = Arc::new(Script { bytes_per_s: Some(1024), ..Arc::into_inner(Script::new([])).unwrap() });
+    // It is ready from the third question on.
+    script.questions.send_replace(2);
+    let spool = spool(folder.path(), script.colony, &*clock, &[]).await;
+    append_large(&spool, script.colony, &clock, "large", 700_000).await;
+    append_large(&spool, script.colony, &clock, "small", 10).await;
+    forward(&script, &spool, clock, 2).await;
+    assert_eq!(script.keys(), ["large", "small"]);
+    let bound = Duration::from_secs(10) + sending_time(usize::MAX);
+    assert!(script.pauses()[0] > Duration::from_secs(60) && script.pauses()[0] <= bound, "{:?}", script.pauses());
+    let aside = spool.list_set_aside().await.unwrap().remove(0);
+    assert_eq!((aside.idempotency_key.as_str(), aside.reason.as_str()), ("large", "TOO_SLOW"));
+    assert!(aside.message.contains("the connection is slow"), "{}", aside.message);
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use apiary_daemon::Throttle;
 use apiary_executor_sdk::SubmitResult;
-use apiary_identity::{Clock, Spec};
+use apiary_executor_sdk::limits::sending_time;
+use apiary_identity::{Clock, Document as _, Spec};
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
@@ -75,7 +76,8 @@ impl Submitter {
             }
         }
         sort_process_ids(&mut specs);
-        let Some(answers) = self.send(&specs).await else { return self.note_late(&asked, done).await };
+        let time = time(&specs);
+        let Some(answers) = self.send(&specs, time).await else { return self.note_late(&asked, time, done).await };
         // One answer stands for all: a wait, if there is one.
         let is_wait = |answer: &&Answer| answer.as_ref().is_err_and(|error| error.pause_max().is_some());
         if let Some(answer) = answers.iter().find(is_wait).or(answers.first()) {
@@ -99,12 +101,12 @@ impl Submitter {
     }
 
     /// Sends specs to the broker; `None` without an answer in time.
-    async fn send(&mut self, specs: &[Spec]) -> Option<Vec<Answer>> {
+    async fn send(&mut self, specs: &[Spec], time: Duration) -> Option<Vec<Answer>> {
         if specs.is_empty() {
             return Some(Vec::new());
         }
         let begin = Instant::now();
-        let answers = timeout(FORWARD_TIMEOUT, self.sink.submit_all(specs)).await.ok()?;
+        let answers = timeout(time, self.sink.submit_all(specs)).await.ok()?;
         if !answers.iter().any(|answer| matches!(answer, Err(SinkError::Away(_)))) {
             self.size.note_answer(begin.elapsed());
         }
@@ -113,18 +115,18 @@ impl Submitter {
 
     /// Makes the next batch smaller. A single row that is too long for the connection would hold up all others: it makes
     /// way, if the broker is there.
-    async fn note_late(&mut self, asked: &[i64], mut done: Submitted) -> Submitted {
+    async fn note_late(&mut self, asked: &[i64], time: Duration, mut done: Submitted) -> Submitted {
         self.size.note_late(asked.len());
         if let [id] = asked
             && timeout(READY_TIMEOUT, self.sink.is_ready()).await == Ok(true)
         {
-            let after_ms = FORWARD_TIMEOUT.as_millis();
+            let after_ms = time.as_millis();
             let problem =
                 format!("no answer within {after_ms} ms, although the broker is ready: the connection is slow");
             done.marks.push(self.refuse(*id, &problem, true));
             return done;
         }
-        let late = SinkError::late(FORWARD_TIMEOUT);
+        let late = SinkError::late(time);
         done.wait = late.pause_max();
         self.contact.note(&Err(late));
         done
@@ -141,6 +143,15 @@ impl Submitter {
             tracing::warn!(row = id, problem, held_back, "a row of the outbox was refused; {then}; {REPAIR}");
         }
         mark
+    }
+}
+
+/// Returns the time limit for the answer to some specs. A batch is halved until it arrives; a single spec cannot be, and has
+/// longer the more bytes it has.
+fn time(specs: &[Spec]) -> Duration {
+    match specs {
+        [spec] => FORWARD_TIMEOUT + sending_time(spec.to_json().map_or(0, |json| json.len())),
+        _ => FORWARD_TIMEOUT,
     }
 }
 
@@ -234,7 +245,7 @@ mod tests {
         let sink = Arc::new(Slow { per_row: Mutex::new(Duration::from_secs(60)) });
         let done = submitter(&sink).submit(&rows(1), "db").await;
         let problem = done.marks[0].outcome.clone().unwrap_err();
-        assert!(problem.may_pass && problem.text.contains("no answer within 10000 ms"), "{problem:?}");
+        assert!(problem.may_pass && problem.text.contains("no answer within 10"), "{problem:?}");
         assert_eq!(done.wait, None);
     }
 }

@@ -9,6 +9,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteRow};
 use sqlx::{Connection as _, Row as _, Sqlite, SqliteConnection, query};
 
+use super::entry::{SpoolEntry, SpoolFilter, SpoolState, entry};
 use super::{SetAside, database};
 use crate::SpoolError;
 use crate::limits::{SET_ASIDE_LIST_MAX, SPOOL_FILE_WAIT_MAX};
@@ -76,6 +77,36 @@ impl SpoolFile {
         let rows = self.read(|| query(include_str!("show_set_aside.sql")).bind(key.to_owned())).await?;
         let read = rows.first().map(|row| Ok((event(row)?, row.try_get("spec")?))).transpose();
         read.map_err(|error: sqlx::Error| self.sql(&error))
+    }
+
+    /// Lists events, in the line and set aside, oldest first, up to a thousand.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's error.
+    pub async fn entries(&self, filter: &SpoolFilter) -> Result<Vec<SpoolEntry>, SpoolError> {
+        let list = || {
+            query(include_str!("list_events.sql"))
+                .bind(SET_ASIDE_LIST_MAX)
+                .bind(filter.state.map(SpoolState::as_str))
+                .bind(filter.reason.clone())
+                .bind(filter.key_part.clone())
+                .bind(filter.kind.clone())
+                .bind(filter.received_from_ms)
+                .bind(filter.received_until_ms)
+        };
+        self.read(list).await?.iter().map(entry).collect::<Result<_, _>>().map_err(|error| self.sql(&error))
+    }
+
+    /// Returns the unsigned spec of an event as JSON; `None` if it has left that state.
+    ///
+    /// # Errors
+    ///
+    /// SQLite's error.
+    pub async fn spec(&self, entry: &SpoolEntry) -> Result<Option<Vec<u8>>, SpoolError> {
+        let (key, state) = (&entry.idempotency_key, entry.state.as_str());
+        let rows = self.read(|| query(include_str!("spec_of.sql")).bind(key.clone()).bind(state)).await?;
+        rows.first().map(|row| row.try_get("spec")).transpose().map_err(|error: sqlx::Error| self.sql(&error))
     }
 
     /// Moves an event to the end of the line; false if there is none with this key.

@@ -7,6 +7,7 @@
 //! notices.
 
 mod database;
+mod entry;
 mod file;
 mod folder;
 mod handle;
@@ -14,6 +15,7 @@ mod reserve;
 mod totals;
 mod writer;
 
+pub use entry::{SpoolEntry, SpoolFilter, SpoolState};
 pub use file::{SetAsideFilter, SpoolFile};
 pub use handle::SetAside;
 pub(crate) use handle::{Appended, Spool, Waiting};

@@ -30,6 +30,7 @@ mod scene;
 mod sdk_examples;
 mod shadow;
 mod shell_executor;
+mod shop;
 mod spool;
 mod stripe;
 mod tables;

@@ -110,7 +110,7 @@ impl Spool<'_> {
     }
 
     fn names(&self, arguments: &[&str]) -> Vec<String> {
-        let listed = self.run(&[&["list", "-o", "json"], arguments].concat()).json();
+        let listed = self.run(&[&["list", "--state", "set_aside", "-o", "json"], arguments].concat()).json();
         listed.as_array().unwrap().iter().map(|one| one["event"].as_str().unwrap().to_owned()).collect()
     }
 }
@@ -125,25 +125,106 @@ fn refused_events_are_listed_shown_retried_and_deleted_while_no_adapter_runs() {
     assert_eq!(spool.names(&["--event", ":test:"]), [NAMES[2]]);
     assert_eq!(spool.names(&["--event", "%"]), [""; 0], "a part is taken as it stands");
     let text = spool.run(&["list"]).ok();
-    for words in ["EVENT", NAMES[0], "ARGS_REFUSED", "2025-11-24T16:00:01Z", "`amount` is no number"] {
+    for words in ["EVENT", NAMES[0], "ARGS_REFUSED", "2025-11-24T16:00:00Z", "`amount` is no number"] {
         assert!(text.contains(words), "{words}: {text}");
     }
     let shown = spool.run(&["show", NAMES[0], "-o", "json"]).json();
-    let wanted = json!({
-        "event": NAMES[0], "reason": "ARGS_REFUSED", "message": "the field `amount` is no number",
-        "received_at": "2025-11-24T16:00:00Z", "refused_at": "2025-11-24T16:00:01Z", "spec": { "a": 1 },
+    let mut wanted = json!({
+        "event": NAMES[0], "state": "set_aside", "type": null, "bytes": 8, "reason": "ARGS_REFUSED",
+        "message": "the field `amount` is no number",
+        "received_at": "2025-11-24T16:00:00Z", "refused_at": "2025-11-24T16:00:01Z",
     });
-    assert_eq!(shown, wanted);
+    assert_eq!(shown, wanted, "without its contents");
+    wanted["spec"] = json!({ "a": 1 });
+    assert_eq!(spool.run(&["show", NAMES[0], "--payload", "-o", "json"]).json(), wanted);
     let text = spool.run(&["show", NAMES[1]]).ok();
-    assert!(text.contains("TOO_LARGE") && text.contains(r#"{"a": 2}"#), "{text}");
+    assert!(text.contains("TOO_LARGE") && text.contains("--payload") && !text.contains(r#"{"a": 2}"#), "{text}");
+    let text = spool.run(&["show", NAMES[1], "--payload"]).ok();
+    assert!(text.contains(r#"{"a": 2}"#), "{text}");
 
     assert_eq!(spool.run(&["delete", NAMES[1], "-o", "json"]).json(), json!({ "events": [NAMES[1]] }));
     assert_eq!(spool.run(&["retry", NAMES[0]]).ok().trim(), format!("returned to the line: {}", NAMES[0]));
     assert_eq!(spool.names(&[]), [NAMES[2]]);
     assert_eq!(spool.run(&["retry", "--all"]).ok().trim(), format!("returned to the line: {}", NAMES[2]));
     assert_eq!(spool.run(&["retry", "--all"]).ok().trim(), "nothing is set aside");
-    assert_eq!(spool.run(&["list"]).ok().trim(), "no such event is set aside");
-    assert_eq!(spool.run(&["list", "-o", "json"]).ok().trim(), "[]");
+    assert_eq!(spool.run(&["list", "--state", "set_aside"]).ok().trim(), "no such event is in the spool");
+    assert_eq!(spool.run(&["list", "--state", "set_aside", "-o", "json"]).ok().trim(), "[]");
+    let waiting = spool.run(&["list", "--state", "waiting", "-o", "json"]).json();
+    assert_eq!(waiting.as_array().unwrap().len(), 2, "what was retried waits: {waiting}");
+    let words = spool.run(&["retry", NAMES[0]]).fails_with(5);
+    assert!(words.contains("it waits in the line"), "{words}");
+}
+
+#[test]
+fn events_that_wait_are_found_by_id_type_and_age_and_their_place_is_told() {
+    let scene = Scene::new();
+    let spool = Spool { scene: &scene, folder: scene.path("spool") };
+    let adapter = Adapter::start(&scene, &spool.folder);
+    for id in ["id=evt_1", "id=evt_2"] {
+        Adapter::send(&scene, id);
+    }
+    let listed = |arguments: &[&str]| {
+        let listed = spool.run(&[&["list", "-o", "json"], arguments].concat()).json();
+        listed.as_array().unwrap().clone()
+    };
+    let all = listed(&[]);
+    assert_eq!(all.len(), 2);
+    assert_eq!((&all[0]["state"], &all[0]["type"]), (&json!("waiting"), &json!("invoice.paid")), "{all:?}");
+    for (arguments, count) in [
+        (&["--event", "evt_2"][..], 1),
+        (&["--type", "invoice.paid"], 2),
+        (&["--type", "invoice"], 0),
+        (&["--since", "1h"], 2),
+        (&["--until", "1h"], 0),
+        (&["--state", "set_aside"], 0),
+    ] {
+        assert_eq!(listed(arguments).len(), count, "{arguments:?}");
+    }
+    let shown = spool.run(&["show", "evt_2"]).ok();
+    assert!(shown.contains("waiting") && shown.contains("invoice.paid") && shown.contains("--payload"), "{shown}");
+    assert!(!shown.contains("customer"), "contents are hidden: {shown}");
+    let spec = spool.run(&["show", "evt_2", "--payload", "-o", "json"]).json()["spec"].clone();
+    assert_eq!(spec["labels"]["stripe_event"], "evt_2");
+    let words = spool.run(&["show", "evt_9999999"]).fails_with(5);
+    assert!(words.contains("no event `evt_9999999` is in the spool") && words.contains("webhook where"), "{words}");
+
+    let folder = spool.folder.to_str().unwrap();
+    let missing = scene.path("finance.db").display().to_string();
+    let colony = scene.new_key("someone.pem");
+    let variables = [
+        ("APIARY_WEBHOOK_SPOOL", folder),
+        ("APIARY_FINANCE_SQLITE", &*missing),
+        ("APIARY_COLONY", &*colony),
+        ("APIARY_KEY_FILE", "someone.pem"),
+        ("APIARY_BROKER", "http://127.0.0.1:9"),
+    ];
+    let place = scene.run_with(&variables, &["webhook", "where", "evt_2"]).ok();
+    for words in ["spool", "evt_2 waits for the broker since", "broker", "not asked", "no state of record at"] {
+        assert!(place.contains(words), "{words}: {place}");
+    }
+    let words = scene.run_with(&variables, &["webhook", "where", "evt_9"]).fails_with(1);
+    assert!(words.contains("the broker and the state of record could not be asked"), "{words}");
+    adapter.stop();
+}
+
+#[test]
+fn an_event_that_went_its_way_is_found_as_a_process_and_in_the_record() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    local.run(&["webhook", "send", "invoice.paid", "--set", "id=evt_1"]).ok();
+    let place = eventually("it is applied", || {
+        let place = local.run(&["webhook", "where", "evt_1", "--json"]).json();
+        (place["record"]["found"][0]["outcome"] == "applied").then_some(place)
+    });
+    assert_eq!(place["spool"], json!({ "found": [] }));
+    assert_eq!(place["broker"]["found"][0]["function"], "stripe.event", "{place}");
+    assert!(place["record"]["found"][0].get("payload").is_none(), "{place}");
+    let text = local.run(&["webhook", "where", "stripe:test::evt_1"]).ok();
+    for words in ["not there", "stripe.event for finance", "applied to invoice"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let words = local.run(&["webhook", "where", "evt_9"]).fails_with(5);
+    assert!(words.contains("no place has `evt_9`") && words.contains("webhook routes"), "{words}");
 }
 
 #[test]
@@ -179,7 +260,7 @@ fn a_running_adapter_notices_although_its_broker_is_away() {
     eventually("both changes are noticed", || (counts() == [2, 0]).then_some(()));
     let health = Adapter::health(&scene);
     assert!(!health.to_string().contains("EVENTS_SET_ASIDE"), "{health}");
-    assert_eq!(spool.run(&["list"]).ok().trim(), "no such event is set aside");
+    assert_eq!(spool.names(&[]), [""; 0]);
     adapter.stop();
 }
 
@@ -212,7 +293,9 @@ fn a_name_that_is_not_there_is_answered_with_the_one_that_is_meant_and_the_other
     let scene = Scene::new();
     let spool = Spool { scene: &scene, folder: scene.path("spool") };
     stopped(&scene, &spool.folder);
-    for command in ["show", "retry", "delete"] {
+    let words = spool.run(&["show", "stripe:live::evt_l"]).fails_with(5);
+    assert!(words.contains("is `stripe:live::evt_1` meant?"), "{words}");
+    for command in ["retry", "delete"] {
         let words = spool.run(&[command, "stripe:live::evt_l"]).fails_with(5);
         assert!(words.contains("no event `stripe:live::evt_l` is set aside"), "{words}");
         assert!(words.contains("is `stripe:live::evt_1` meant?"), "{words}");
@@ -264,7 +347,7 @@ fn a_spool_that_takes_no_change_is_read_and_nothing_is_said_to_be_done() {
     stopped(&scene, &spool.folder);
     disk.fail();
     assert_eq!(spool.names(&[]), NAMES);
-    assert_eq!(spool.run(&["show", NAMES[0], "-o", "json"]).json()["spec"], json!({ "a": 1 }));
+    assert_eq!(spool.run(&["show", NAMES[0], "--payload", "-o", "json"]).json()["spec"], json!({ "a": 1 }));
     for command in [["retry", NAMES[0]], ["delete", NAMES[0]], ["retry", "--all"]] {
         let ran = spool.run(&command);
         assert_eq!(ran.stdout, "");
@@ -289,13 +372,13 @@ fn a_damaged_row_hides_no_other_and_can_be_deleted() {
              WHERE idempotency_key = 'stripe:live::evt_2'",
         ],
     );
-    assert_eq!(spool.names(&[]), NAMES);
-    let shown = spool.run(&["show", NAMES[1], "-o", "json"]).json();
+    assert_eq!(spool.names(&[]), [NAMES[0], NAMES[2], NAMES[1]], "by the time of arrival, which is damaged, too");
+    let shown = spool.run(&["show", NAMES[1], "--payload", "-o", "json"]).json();
     assert_eq!(
         (&shown["spec"], &shown["received_at"], &shown["message"]),
         (&Value::Null, &Value::Null, &json!("\u{fffd}ok"))
     );
-    let text = spool.run(&["show", NAMES[1]]).ok();
+    let text = spool.run(&["show", NAMES[1], "--payload"]).ok();
     assert!(text.contains("damaged: not valid JSON") && text.contains("delete this one"), "{text}");
     spool.run(&["delete", NAMES[1]]).ok();
     assert_eq!(spool.names(&[]), [NAMES[0], NAMES[2]]);

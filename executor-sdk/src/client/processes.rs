@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::bytes_codec::BytesCodec;
 use super::{Client, decode, millis, within};
 use crate::ClientError;
+use crate::limits::sending_time;
 use crate::wire::envelope_to_proto;
 
 pub(super) const SUBMIT: &str = "/apiary.v1.ProcessService/Submit";
@@ -67,7 +68,8 @@ impl Client {
     /// Submits an already signed spec.
     pub async fn submit_envelope(&self, spec: &Envelope) -> Result<SubmitResult, ClientError> {
         let request = v1::SubmitRequest { spec: Some(envelope_to_proto(spec)) };
-        let answer: v1::SubmitResponse = self.call(SUBMIT, request, self.call_timeout()).await?;
+        let timeout = self.call_timeout().saturating_add(sending_time(request.encoded_len()));
+        let answer: v1::SubmitResponse = self.call(SUBMIT, request, timeout).await?;
         SubmitResult::read(&answer)
     }
 
@@ -75,7 +77,8 @@ impl Client {
     /// does not affect the others. Like [`submit`](Self::submit), the call may be repeated.
     pub async fn submit_batch(&self, specs: &[Envelope]) -> Result<Vec<v1::SubmitAnswer>, ClientError> {
         let request = v1::SubmitBatchRequest { specs: specs.iter().map(envelope_to_proto).collect() };
-        let answer: v1::SubmitBatchResponse = self.call(SUBMIT_BATCH, request, self.call_timeout()).await?;
+        let timeout = self.call_timeout().saturating_add(sending_time(request.encoded_len()));
+        let answer: v1::SubmitBatchResponse = self.call(SUBMIT_BATCH, request, timeout).await?;
         match answer.answers.len() == specs.len() {
             true => Ok(answer.answers),
             false => Err(ClientError::Answer("it has not one answer for each spec".to_owned())),

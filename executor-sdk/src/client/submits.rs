@@ -8,6 +8,7 @@ use super::batcher::{Answers, apart};
 use super::processes::{SUBMIT, SUBMIT_BATCH};
 use super::{BatchRefusal, Client, SubmitResult, within};
 use crate::ClientError;
+use crate::limits::sending_time;
 
 impl Client {
     /// Signs a spec and submits it. The process is stored durably once this returns. Submitting the same spec again
@@ -24,7 +25,7 @@ impl Client {
             let client = client.clone();
             Box::pin(async move { client.submit_together(specs).await })
         });
-        within(self.call_timeout(), SUBMIT, sending).await
+        within(self.call_timeout().saturating_add(sending_time(bytes)), SUBMIT, sending).await
     }
 
     /// Signs specs and submits them in their order, with one signature and one call, so that those of one priority are

@@ -4,6 +4,8 @@ pub(crate) mod diff;
 mod object;
 pub(crate) mod show;
 
+pub(crate) use show::open;
+
 use clap::Subcommand;
 
 use crate::context::Context;

@@ -110,7 +110,7 @@ fn modes(only: Option<Mode>) -> Vec<bool> {
 }
 
 /// Opens the configured state of record; else that of `apiary up`. Never creates a file.
-pub(super) async fn open(settings: &Settings) -> anyhow::Result<Arc<dyn Record>> {
+pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Arc<dyn Record>> {
     let values = up::bee_values(&Finance, settings);
     if let Some(path) = finance::file(&values).filter(|path| !path.exists()) {
         let words = format!("no state of record at {}", path.display());

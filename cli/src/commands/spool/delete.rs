@@ -7,7 +7,7 @@ use crate::context::Context;
 
 const EXAMPLES: &str = "\
 Examples:
-  apiary spool show stripe:live::evt_1 -o json > evt_1.json && apiary spool delete stripe:live::evt_1";
+  apiary spool show stripe:live::evt_1 --payload -o json > evt_1.json && apiary spool delete stripe:live::evt_1";
 
 /// Delete events for good: no other copy exists, unless the sender repeats them
 #[derive(Args)]

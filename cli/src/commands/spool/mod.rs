@@ -1,4 +1,4 @@
-//! The webhook adapter's spool: events that the broker rejected.
+//! The webhook adapter's spool: events that wait for the broker, and those that it rejected.
 
 mod delete;
 mod list;
@@ -6,7 +6,7 @@ mod retry;
 mod show;
 
 use anyhow::Context as _;
-use apiary_adapters::{SetAside, SetAsideFilter, SpoolError, SpoolFile};
+use apiary_adapters::{SpoolEntry, SpoolError, SpoolFile, SpoolFilter, SpoolState};
 use apiary_protocol::near::nearest;
 use clap::Subcommand;
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use crate::exit::{Exit, Fault};
 use crate::output::plain;
 use crate::up;
 
-/// Show, retry and delete events that the broker rejected and the webhook adapter set aside
+/// Show the events that the webhook adapter keeps for the broker; retry and delete those that the broker rejected
 #[derive(Subcommand)]
 pub(crate) enum Command {
     List(list::Arguments),
@@ -37,24 +37,35 @@ impl Command {
     }
 }
 
-/// A set-aside event as shown.
+/// An event of the spool as shown.
 #[derive(Serialize)]
-struct EventView {
-    event: String,
-    reason: String,
-    message: String,
-    received_at: Option<Timestamp>,
+pub(crate) struct EventView {
+    pub(crate) event: String,
+    pub(crate) state: &'static str,
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<String>,
+    pub(crate) received_at: Option<Timestamp>,
+    bytes: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
     refused_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) reason: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) message: String,
 }
 
-impl From<SetAside> for EventView {
-    fn from(event: SetAside) -> Self {
+impl From<SpoolEntry> for EventView {
+    fn from(event: SpoolEntry) -> Self {
+        let at = |ms| Timestamp::from_millisecond(ms).ok();
         Self {
             event: event.idempotency_key,
+            state: event.state.as_str(),
+            kind: event.kind,
+            received_at: at(event.received_ms),
+            bytes: event.bytes,
+            refused_at: event.refused_ms.and_then(at),
             reason: event.reason,
             message: event.message,
-            received_at: Timestamp::from_millisecond(event.received_ms).ok(),
-            refused_at: Timestamp::from_millisecond(event.refused_ms).ok(),
         }
     }
 }
@@ -90,7 +101,7 @@ impl Done {
 }
 
 /// Opens the configured spool.
-async fn open(context: &Context) -> anyhow::Result<SpoolFile> {
+pub(crate) async fn open(context: &Context) -> anyhow::Result<SpoolFile> {
     let folder = up::spool(&context.settings);
     match SpoolFile::open(&folder).await {
         Err(error @ SpoolError::NoSpool(_)) => {
@@ -102,18 +113,46 @@ async fn open(context: &Context) -> anyhow::Result<SpoolFile> {
     }
 }
 
-/// Builds the error for an unknown event, with a proposal: the nearest name, or the one with this ending, which is
-/// Stripe's id of the event.
+/// Builds the error for an event that is not set aside, with a proposal: the nearest name, or the one with this ending,
+/// which is Stripe's id of the event.
 async fn unknown(spool: &SpoolFile, event: &str) -> Fault {
+    let words = format!("no event `{event}` is set aside");
+    let part = SpoolFilter { key_part: Some(event.to_owned()), ..waiting() };
+    if spool.entries(&part).await.is_ok_and(|found| found.iter().any(|one| one.idempotency_key == event)) {
+        return Fault::new(Exit::NotFound, words).hint("it waits in the line, and is forwarded by itself");
+    }
     // Without the list there is no proposal; that is the only loss.
-    let events = spool.list(&SetAsideFilter::default()).await.unwrap_or_default();
-    let mut names = events.iter().map(|one| one.idempotency_key.as_str());
-    let ending = format!("::{event}");
-    let meant = names.clone().find(|name| name.ends_with(&ending)).or_else(|| nearest(event, names.by_ref()));
-    let hint = match meant {
+    let events = spool.entries(&set_aside()).await.unwrap_or_default();
+    Fault::new(Exit::NotFound, words).hint(match meant(event, &events) {
         Some(name) => format!("is `{name}` meant? `apiary spool list` shows all"),
         None if events.is_empty() => "no event is set aside at all".to_owned(),
         None => "`apiary spool list` shows those that are".to_owned(),
+    })
+}
+
+/// Builds the error for an event that is not in the spool, with a proposal.
+async fn not_there(spool: &SpoolFile, event: &str) -> Fault {
+    let events = spool.entries(&SpoolFilter::default()).await.unwrap_or_default();
+    let hint = match meant(event, &events) {
+        Some(name) => format!("is `{name}` meant? `apiary spool list` shows all"),
+        None => format!("`apiary webhook where {event}` looks for it in the broker and the state of record as well"),
     };
-    Fault::new(Exit::NotFound, format!("no event `{event}` is set aside")).hint(hint)
+    Fault::new(Exit::NotFound, format!("no event `{event}` is in the spool")).hint(hint)
+}
+
+/// Returns the name that was meant: the one with this ending, or else the nearest.
+fn meant<'e>(event: &str, events: &'e [SpoolEntry]) -> Option<&'e str> {
+    let mut names = events.iter().map(|one| one.idempotency_key.as_str());
+    let ending = format!("::{event}");
+    names.clone().find(|name| name.ends_with(&ending)).or_else(|| nearest(event, names.by_ref()))
+}
+
+/// Selects the events that the broker rejected.
+fn set_aside() -> SpoolFilter {
+    SpoolFilter { state: Some(SpoolState::SetAside), ..SpoolFilter::default() }
+}
+
+/// Selects the events in the line.
+fn waiting() -> SpoolFilter {
+    SpoolFilter { state: Some(SpoolState::Waiting), ..SpoolFilter::default() }
 }

@@ -1,9 +1,8 @@
 //! `apiary spool retry`.
 
-use apiary_adapters::SetAsideFilter;
 use clap::Args;
 
-use super::{Done, open};
+use super::{Done, open, set_aside};
 use crate::context::Context;
 
 const EXAMPLES: &str = "\
@@ -27,7 +26,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let spool = open(context).await?;
     let mut named = arguments.events.clone();
     if arguments.all {
-        named = spool.list(&SetAsideFilter::default()).await?.into_iter().map(|one| one.idempotency_key).collect();
+        named = spool.entries(&set_aside()).await?.into_iter().map(|one| one.idempotency_key).collect();
     }
     let (mut events, mut missing) = (Vec::new(), None);
     for event in &named {

@@ -6,6 +6,7 @@ mod outbox_sql;
 mod routes;
 mod run;
 mod send;
+mod whereabouts;
 
 pub(crate) use coverage::uncovered;
 pub(crate) use fields::is_field;

@@ -10,7 +10,7 @@ use apiary_settings::{Value, Values};
 use clap::{Args, Subcommand};
 use tokio_util::sync::CancellationToken;
 
-use super::{coverage, outbox_sql, routes, send};
+use super::{coverage, outbox_sql, routes, send, whereabouts};
 use crate::context::Context;
 use crate::daemon::{self, Signals};
 use crate::exit::Fault;
@@ -25,9 +25,10 @@ Examples:
   STRIPE_WEBHOOK_SECRET=whsec_… apiary webhook --key-file stripe-adapter.pem
   STRIPE_WEBHOOK_SECRET=whsec_… apiary webhook --listen 127.0.0.1:7421 --set webhook.spool=/var/lib/apiary/spool
   apiary webhook send invoice.paid     # to try it out
-  apiary webhook routes                # what goes where, and what came";
+  apiary webhook routes                # what goes where, and what came
+  apiary webhook where evt_1           # where an event is now";
 
-/// Run the webhook adapter, until SIGTERM or Ctrl-C; or send a test event, or show where events go
+/// Run the webhook adapter, until SIGTERM or Ctrl-C; or send a test event, or show where events go and where one is
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -42,6 +43,7 @@ pub(crate) struct Arguments {
 enum Command {
     Send(Box<send::Arguments>),
     Routes(routes::Arguments),
+    Where(whereabouts::Arguments),
     OutboxSql(outbox_sql::Arguments),
 }
 
@@ -65,6 +67,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     match &arguments.command {
         Some(Command::Send(arguments)) => send::run(arguments, context).await,
         Some(Command::Routes(arguments)) => routes::run(arguments, context).await,
+        Some(Command::Where(arguments)) => whereabouts::run(arguments, context).await,
         Some(Command::OutboxSql(arguments)) => outbox_sql::run(arguments),
         None => run_adapter(context).await,
     }
