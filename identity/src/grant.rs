@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::document::check_order;
 use crate::limits::SCOPE_ENTRIES_MAX;
 use crate::name::{check_name, check_pattern, covers};
-use crate::{Document, DocumentError, Id, strict, time};
+use crate::{Document, DocumentError, GrantRight, Id, strict, time};
 
 /// "This key is a user, or an executor, with this name and these scopes, from, until."
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,19 +47,6 @@ pub enum Role {
     Executor,
 }
 
-/// A right beyond the role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum GrantRight {
-    /// May read every process and grant of the colony.
-    Read,
-    /// May cancel any process of the colony.
-    Cancel,
-    /// May pause, limit, redrive, discard, delete and drain: everything that keeps a colony running.
-    Operate,
-    /// May read the colony's events: who changed what, and who was refused.
-    ReadEvents,
-}
-
 /// The work that a key may submit or run. An entry is a whole name, a prefix ending in `*`, or `*` for all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -93,9 +80,9 @@ impl Grant {
         self.valid_from <= moment && moment < self.valid_until
     }
 
-    /// Returns `true` if the grant gives this right.
+    /// Returns `true` if the grant gives this right, by itself or as a part of another.
     pub fn has_right(&self, right: GrantRight) -> bool {
-        self.rights.contains(&right)
+        self.rights.iter().any(|own| own.gives(right))
     }
 
     /// Refuses a grant that permits nothing: work is covered only if both lists cover it. A user with rights and empty
@@ -119,20 +106,6 @@ impl Role {
         match self {
             Self::User => "user",
             Self::Executor => "executor",
-        }
-    }
-}
-
-impl GrantRight {
-    const ALL: [Self; 4] = [Self::Read, Self::Cancel, Self::Operate, Self::ReadEvents];
-
-    /// Returns the word on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Cancel => "cancel",
-            Self::Operate => "operate",
-            Self::ReadEvents => "read_events",
         }
     }
 }
@@ -162,18 +135,6 @@ impl Serialize for Role {
 }
 
 impl<'de> Deserialize<'de> for Role {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        strict::word(deserializer, &Self::ALL, Self::as_str)
-    }
-}
-
-impl Serialize for GrantRight {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for GrantRight {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         strict::word(deserializer, &Self::ALL, Self::as_str)
     }

@@ -98,11 +98,37 @@ fn a_role_and_a_right_are_words() {
     for role in [Role::User, Role::Executor] {
         assert_eq!(serde_json::to_value(role).unwrap(), json!(role.as_str()));
     }
-    for (right, word) in [(GrantRight::Read, "read"), (GrantRight::Cancel, "cancel"), (GrantRight::Operate, "operate")]
-    {
-        assert_eq!(serde_json::to_value(right).unwrap(), json!(word));
-        assert_eq!(right.as_str(), word);
+    for right in GrantRight::ALL {
+        assert_eq!(serde_json::to_value(right).unwrap(), json!(right.as_str()));
+        assert_eq!(GrantRight::from_word(right.as_str()), Some(right));
     }
+    assert_eq!(GrantRight::from_word("write"), None);
+    // Grants that were signed keep their meaning: a word is never changed.
+    let words: Vec<_> = GrantRight::ALL.into_iter().map(GrantRight::as_str).collect();
+    let kept = "read read_own cancel cancel_own operate pause schedules executors approve signal archive read_events view_payloads";
+    assert_eq!(words.join(" "), kept);
+}
+
+#[test]
+fn a_right_includes_the_smaller_one() {
+    let mut grant = Scene::new().user_grant();
+    for (right, included) in [
+        (GrantRight::Read, Some(GrantRight::ReadOwn)),
+        (GrantRight::Cancel, Some(GrantRight::CancelOwn)),
+        (GrantRight::Operate, Some(GrantRight::Pause)),
+        (GrantRight::ReadOwn, None),
+        (GrantRight::CancelOwn, None),
+        (GrantRight::Pause, None),
+        (GrantRight::ViewPayloads, None),
+    ] {
+        grant.rights = vec![right];
+        for other in GrantRight::ALL {
+            assert_eq!(grant.has_right(other), other == right || Some(other) == included, "{right:?}, {other:?}");
+        }
+    }
+    // Both may stand in a grant: the smaller one then says nothing new.
+    grant.rights = vec![GrantRight::ReadOwn, GrantRight::Read];
+    assert!(Grant::from_json(&grant.to_json().unwrap()).is_ok());
 }
 
 #[test]
