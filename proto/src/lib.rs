@@ -13,5 +13,8 @@ pub mod health {
     include!("generated/grpc.health.v1.rs");
 }
 
+/// The path of each method, `/package.Service/Method`.
+pub const METHODS: &[&str] = &include!("generated/methods.rs");
+
 /// The schema itself, for gRPC reflection: an encoded `FileDescriptorSet`.
 pub const DESCRIPTORS: &[u8] = include_bytes!("generated/descriptors.bin");

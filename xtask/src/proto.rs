@@ -1,10 +1,12 @@
 //! `cargo xtask proto`: from `.proto` files to checked-in Rust, without protoc.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use prost::Message as _;
+use prost_types::FileDescriptorSet;
 
 const SCHEMA: &str = "proto/schema";
 /// The folders of the schema: Apiary's, and gRPC's own health.
@@ -39,6 +41,20 @@ pub(crate) fn run(check: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Returns the paths of all methods, as a list in Rust: constants, which the broker checks its policy against when it is compiled.
+fn methods(descriptors: &FileDescriptorSet) -> String {
+    let mut list = "[\n".to_owned();
+    for file in &descriptors.file {
+        for service in &file.service {
+            for method in &service.method {
+                let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
+                let _ = writeln!(list, "    {path:?},");
+            }
+        }
+    }
+    list + "]\n"
+}
+
 fn generate(schema: &Path, out: &Path) -> anyhow::Result<()> {
     let mut files = Vec::new();
     for package in PACKAGES {
@@ -49,6 +65,7 @@ fn generate(schema: &Path, out: &Path) -> anyhow::Result<()> {
     files.sort();
     let descriptors = protox::compile(&files, [schema])?;
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    fs::write(out.join("methods.rs"), methods(&descriptors))?;
     tonic_prost_build::configure()
         .bytes(".apiary.v1.Envelope")
         // Ordered maps, so that the same message has one encoding: its digest is signed.

@@ -482,6 +482,10 @@ pub struct GetProcessResponse {
     /// What its executors attached to it.
     #[prost(message, repeated, tag = "7")]
     pub attributes: ::prost::alloc::vec::Vec<Attribute>,
+    /// True if the caller may not see payloads: it has not the right `view_payloads`, and neither submitted the process nor ran it. Then
+    /// `spec`, the results of `attempts`, `progress`, `progress_grant` and `attributes` are left out.
+    #[prost(bool, tag = "8")]
+    pub payload_hidden: bool,
 }
 /// A value that an executor attached to a process while it ran.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -629,6 +633,9 @@ pub struct AwaitResponse {
     /// The last attempt with its signed result; absent if it was never claimed.
     #[prost(message, optional, tag = "2")]
     pub attempt: ::core::option::Option<Attempt>,
+    /// True if the caller may not see payloads: then the result of `attempt` is left out.
+    #[prost(bool, tag = "3")]
+    pub payload_hidden: bool,
 }
 /// What to cancel.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -736,11 +743,14 @@ pub struct LogLine {
     /// Structured fields as one JSON object; empty if there are none. At most 16384 bytes.
     #[prost(string, tag = "8")]
     pub fields: ::prost::alloc::string::String,
+    /// True if the caller may not see payloads: then `message` and `fields` are left out.
+    #[prost(bool, tag = "9")]
+    pub payload_hidden: bool,
 }
 /// Which page of which log lines. Everything that is given must hold.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListLogsRequest {
-    /// Of this process; empty for all of the colony.
+    /// Of this process; empty for all of the colony, which takes the right `read`.
     #[prost(string, tag = "1")]
     pub process_id: ::prost::alloc::string::String,
     /// Of executors of this name; empty for all.
@@ -752,7 +762,7 @@ pub struct ListLogsRequest {
     /// At this level; empty means any.
     #[prost(string, tag = "4")]
     pub level: ::prost::alloc::string::String,
-    /// Containing this text, any case; empty means any. At most 256 bytes.
+    /// Containing this text, any case; empty means any. At most 256 bytes. Refused for lines whose text the caller may not see.
     #[prost(string, tag = "5")]
     pub text: ::prost::alloc::string::String,
     /// Only the last n lines that match, 1 to 1000; 0 means all, paged.
@@ -986,7 +996,8 @@ pub mod process_service_client {
                 .insert(GrpcMethod::new("apiary.v1.ProcessService", "Submit"));
             self.inner.unary(req, path, codec).await
         }
-        /// Reads one process with everything needed to check its chain: spec, grants, attempts, results.
+        /// Reads one process with everything needed to check its chain: spec, grants, attempts, results. With the right `read_own` alone, this
+        /// call and the other reading ones show the processes that the caller's key submitted, and answer for all others that they do not exist.
         pub async fn get_process(
             &mut self,
             request: impl tonic::IntoRequest<super::GetProcessRequest>,
@@ -1112,7 +1123,7 @@ pub mod process_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Cancels a process: at once if it does not run; else its executor is told with its next heartbeat, and the lease ends at a
-        /// deadline in any case. For the colony's own key, or a key with the right `cancel`.
+        /// deadline in any case. For the colony's own key, or a key with the right `cancel`; or with `cancel_own`, if it submitted the process.
         pub async fn cancel(
             &mut self,
             request: impl tonic::IntoRequest<super::CancelRequest>,
@@ -1302,7 +1313,8 @@ pub mod process_service_server {
             &self,
             request: tonic::Request<super::SubmitRequest>,
         ) -> std::result::Result<tonic::Response<super::SubmitResponse>, tonic::Status>;
-        /// Reads one process with everything needed to check its chain: spec, grants, attempts, results.
+        /// Reads one process with everything needed to check its chain: spec, grants, attempts, results. With the right `read_own` alone, this
+        /// call and the other reading ones show the processes that the caller's key submitted, and answer for all others that they do not exist.
         async fn get_process(
             &self,
             request: tonic::Request<super::GetProcessRequest>,
@@ -1346,7 +1358,7 @@ pub mod process_service_server {
             request: tonic::Request<super::AwaitRequest>,
         ) -> std::result::Result<tonic::Response<super::AwaitResponse>, tonic::Status>;
         /// Cancels a process: at once if it does not run; else its executor is told with its next heartbeat, and the lease ends at a
-        /// deadline in any case. For the colony's own key, or a key with the right `cancel`.
+        /// deadline in any case. For the colony's own key, or a key with the right `cancel`; or with `cancel_own`, if it submitted the process.
         async fn cancel(
             &self,
             request: tonic::Request<super::CancelRequest>,
@@ -2303,7 +2315,7 @@ pub mod bulk_service_client {
                 .insert(GrpcMethod::new("apiary.v1.BulkService", "StartBulk"));
             self.inner.unary(req, path, codec).await
         }
-        /// Reads how far one is. For the colony's own key, or a key with the right `read` or `operate`.
+        /// Reads how far one is. For the colony's own key, or a key with the right `read`, `operate` or `cancel`.
         pub async fn get_bulk(
             &mut self,
             request: impl tonic::IntoRequest<super::GetBulkRequest>,
@@ -2328,7 +2340,7 @@ pub mod bulk_service_client {
                 .insert(GrpcMethod::new("apiary.v1.BulkService", "GetBulk"));
             self.inner.unary(req, path, codec).await
         }
-        /// Lists them, newest first: the last 100. For the colony's own key, or a key with the right `read` or `operate`.
+        /// Lists them, newest first: the last 100. For the colony's own key, or a key with the right `read`, `operate` or `cancel`.
         pub async fn list_bulks(
             &mut self,
             request: impl tonic::IntoRequest<super::ListBulksRequest>,
@@ -2402,12 +2414,12 @@ pub mod bulk_service_server {
             tonic::Response<super::StartBulkResponse>,
             tonic::Status,
         >;
-        /// Reads how far one is. For the colony's own key, or a key with the right `read` or `operate`.
+        /// Reads how far one is. For the colony's own key, or a key with the right `read`, `operate` or `cancel`.
         async fn get_bulk(
             &self,
             request: tonic::Request<super::GetBulkRequest>,
         ) -> std::result::Result<tonic::Response<super::GetBulkResponse>, tonic::Status>;
-        /// Lists them, newest first: the last 100. For the colony's own key, or a key with the right `read` or `operate`.
+        /// Lists them, newest first: the last 100. For the colony's own key, or a key with the right `read`, `operate` or `cancel`.
         async fn list_bulks(
             &self,
             request: tonic::Request<super::ListBulksRequest>,
@@ -5367,7 +5379,7 @@ pub mod executor_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Lists executors, by name, filtered and paged. For the colony's own key, or a key with the right `read`.
+        /// Lists executors, by name, filtered and paged. For the colony's own key, or a key with the right `read`, `executors` or `approve`.
         pub async fn list_executors(
             &mut self,
             request: impl tonic::IntoRequest<super::ListExecutorsRequest>,
@@ -5392,7 +5404,7 @@ pub mod executor_service_client {
                 .insert(GrpcMethod::new("apiary.v1.ExecutorService", "ListExecutors"));
             self.inner.unary(req, path, codec).await
         }
-        /// Turns a pending registration down. For the colony's own key, or a key with the right `operate`.
+        /// Turns a pending registration down. For the colony's own key, or a key with the right `executors` or `approve`.
         pub async fn reject_executor(
             &mut self,
             request: impl tonic::IntoRequest<super::RejectExecutorRequest>,
@@ -5417,7 +5429,7 @@ pub mod executor_service_client {
                 .insert(GrpcMethod::new("apiary.v1.ExecutorService", "RejectExecutor"));
             self.inner.unary(req, path, codec).await
         }
-        /// Lets an executor take no new work, or again take it. For the colony's own key, or a key with the right `operate`.
+        /// Lets an executor take no new work, or again take it. For the colony's own key, or a key with the right `executors`.
         pub async fn drain_executor(
             &mut self,
             request: impl tonic::IntoRequest<super::DrainExecutorRequest>,
@@ -5442,7 +5454,7 @@ pub mod executor_service_client {
                 .insert(GrpcMethod::new("apiary.v1.ExecutorService", "DrainExecutor"));
             self.inner.unary(req, path, codec).await
         }
-        /// Says why an executor gets no work. For the colony's own key, or a key with the right `read`.
+        /// Says why an executor gets no work. For the colony's own key, or a key with the right `read` or `executors`.
         pub async fn explain_executor(
             &mut self,
             request: impl tonic::IntoRequest<super::ExplainExecutorRequest>,
@@ -5516,7 +5528,7 @@ pub mod executor_service_server {
             tonic::Response<super::RegisterExecutorResponse>,
             tonic::Status,
         >;
-        /// Lists executors, by name, filtered and paged. For the colony's own key, or a key with the right `read`.
+        /// Lists executors, by name, filtered and paged. For the colony's own key, or a key with the right `read`, `executors` or `approve`.
         async fn list_executors(
             &self,
             request: tonic::Request<super::ListExecutorsRequest>,
@@ -5524,7 +5536,7 @@ pub mod executor_service_server {
             tonic::Response<super::ListExecutorsResponse>,
             tonic::Status,
         >;
-        /// Turns a pending registration down. For the colony's own key, or a key with the right `operate`.
+        /// Turns a pending registration down. For the colony's own key, or a key with the right `executors` or `approve`.
         async fn reject_executor(
             &self,
             request: tonic::Request<super::RejectExecutorRequest>,
@@ -5532,7 +5544,7 @@ pub mod executor_service_server {
             tonic::Response<super::RejectExecutorResponse>,
             tonic::Status,
         >;
-        /// Lets an executor take no new work, or again take it. For the colony's own key, or a key with the right `operate`.
+        /// Lets an executor take no new work, or again take it. For the colony's own key, or a key with the right `executors`.
         async fn drain_executor(
             &self,
             request: tonic::Request<super::DrainExecutorRequest>,
@@ -5540,7 +5552,7 @@ pub mod executor_service_server {
             tonic::Response<super::DrainExecutorResponse>,
             tonic::Status,
         >;
-        /// Says why an executor gets no work. For the colony's own key, or a key with the right `read`.
+        /// Says why an executor gets no work. For the colony's own key, or a key with the right `read` or `executors`.
         async fn explain_executor(
             &self,
             request: tonic::Request<super::ExplainExecutorRequest>,
@@ -7160,7 +7172,7 @@ pub mod pause_service_client {
             self
         }
         /// Pauses the colony, an executor type or a function: nothing of it is claimed, and no `max_wait` is counted. Again changes
-        /// nothing. For the colony's own key, or a key with the right `operate`.
+        /// nothing. For the colony's own key, or a key with the right `pause`, which `operate` includes.
         pub async fn pause(
             &mut self,
             request: impl tonic::IntoRequest<super::PauseRequest>,
@@ -7183,7 +7195,7 @@ pub mod pause_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Ends a pause: blocked polls get their work at once, at every broker. For the colony's own key, or a key with the right
-        /// `operate`.
+        /// `pause`.
         pub async fn resume(
             &mut self,
             request: impl tonic::IntoRequest<super::ResumeRequest>,
@@ -7246,13 +7258,13 @@ pub mod pause_service_server {
     #[async_trait]
     pub trait PauseService: std::marker::Send + std::marker::Sync + 'static {
         /// Pauses the colony, an executor type or a function: nothing of it is claimed, and no `max_wait` is counted. Again changes
-        /// nothing. For the colony's own key, or a key with the right `operate`.
+        /// nothing. For the colony's own key, or a key with the right `pause`, which `operate` includes.
         async fn pause(
             &self,
             request: tonic::Request<super::PauseRequest>,
         ) -> std::result::Result<tonic::Response<super::PauseResponse>, tonic::Status>;
         /// Ends a pause: blocked polls get their work at once, at every broker. For the colony's own key, or a key with the right
-        /// `operate`.
+        /// `pause`.
         async fn resume(
             &self,
             request: tonic::Request<super::ResumeRequest>,
