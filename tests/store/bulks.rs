@@ -28,6 +28,7 @@ async fn what_is_started_is_kept_as_it_is_and_of_the_same_id_the_first(backend: 
         executor: Some("bee".to_owned()),
         submitted_from_ms: Some(NOW - 5),
         submitted_until_ms: Some(NOW),
+        own: None,
     };
     assert!(tenant.store.start_bulk(&bulk, 20, 1000, None).await.unwrap());
     let again = Bulk { action: BulkAction::Delete, ..bulk.clone() };

@@ -267,6 +267,7 @@ pub(super) fn filter(filter: Option<pb::ProcessFilter>) -> Result<ProcessFilter,
         executor: exact("executor", filter.executor)?,
         submitted_from_ms: moment("submitted_from_ms", filter.submitted_from_ms)?,
         submitted_until_ms: moment("submitted_until_ms", filter.submitted_until_ms)?,
+        own: None,
     })
 }
 

@@ -20,7 +20,7 @@ pub(super) async fn list_processes(
     if let Some(found) = in_few_states(store, colony, filter, page).await? {
         return Ok(found);
     }
-    let select = paged(sql!("processes/list.sql"), colony, filter, page).bind(LIST_ROWS_MAX);
+    let select = paged(sql!("processes/list.sql"), colony, filter, page).bind(LIST_ROWS_MAX).bind(own(filter));
     let found = rows::process_page(&store.session().await?.rows(select).await?)?.unwrap_or_default();
     let is_full = i64::try_from(found.processes.len()).is_ok_and(|count| count >= page.size);
     if filter.labels.is_empty() || is_full || found.next.is_none() {
@@ -61,7 +61,8 @@ async fn in_few_states(
     if filter.states.is_empty() || !checks::are_few(filter, store.count_states(Some(colony)).await)? {
         return Ok(None);
     }
-    let select = paged(sql!("processes/list_by_state.sql"), colony, filter, page).bind(LIST_AROUND_MAX);
+    let select =
+        paged(sql!("processes/list_by_state.sql"), colony, filter, page).bind(LIST_AROUND_MAX).bind(own(filter));
     rows::process_page(&store.session().await?.rows(select).await?)
 }
 
@@ -73,7 +74,7 @@ async fn with_few_labels(
     page: Page<ProcessCursor>,
 ) -> StoreResult<Option<ProcessPage>> {
     let index = query(sql!("processes/use_label_index.sql"));
-    let select = paged(sql!("processes/list_by_labels.sql"), colony, filter, page).bind(LIST_FEW_MAX);
+    let select = paged(sql!("processes/list_by_labels.sql"), colony, filter, page).bind(LIST_FEW_MAX).bind(own(filter));
     let mut session = store.session().await?;
     session.begin().await?;
     let read = async {
@@ -109,4 +110,9 @@ fn filtered<'q>(
         .bind(filter.submitted_from_ms)
         .bind(start.submitted_at_ms)
         .bind(start.process_id)
+}
+
+/// Returns the key that must have submitted what matches.
+fn own(filter: &ProcessFilter) -> Option<&[u8]> {
+    filter.own.as_ref().map(|key| key.as_bytes().as_slice())
 }

@@ -19,7 +19,7 @@ pub(super) async fn list_processes(
     if let Some(found) = in_few_states(store, colony, filter, page).await? {
         return Ok(found);
     }
-    let select = paged(sql!("processes/list.sql"), colony, filter, page).bind(LIST_ROWS_MAX);
+    let select = paged(sql!("processes/list.sql"), colony, filter, page).bind(LIST_ROWS_MAX).bind(own(filter));
     Ok(rows::process_page(&read(&store.readers, select).await?)?.unwrap_or_default())
 }
 
@@ -50,7 +50,8 @@ async fn in_few_states(
     if filter.states.is_empty() || !checks::are_few(filter, store.count_states(Some(colony)).await)? {
         return Ok(None);
     }
-    let select = paged(sql!("processes/list_by_state.sql"), colony, filter, page).bind(LIST_AROUND_MAX);
+    let select =
+        paged(sql!("processes/list_by_state.sql"), colony, filter, page).bind(LIST_AROUND_MAX).bind(own(filter));
     rows::process_page(&read(&store.readers, select).await?)
 }
 
@@ -79,4 +80,9 @@ fn filtered<'q>(
         .bind(filter.submitted_from_ms)
         .bind(start.submitted_at_ms)
         .bind(start.process_id)
+}
+
+/// Returns the key that must have submitted what matches.
+fn own(filter: &ProcessFilter) -> Option<&[u8]> {
+    filter.own.as_ref().map(|key| key.as_bytes().as_slice())
 }

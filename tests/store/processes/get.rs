@@ -34,6 +34,7 @@ async fn a_process_is_shown_through_its_life(backend: Backend) {
         submitted_at_ms: NOW,
         since_ms: NOW,
         until_ms: Some(NOW + 10),
+        submitter_grant: process.submitter,
         submitter: "ada".to_owned(),
         executor: None,
         reason: None,

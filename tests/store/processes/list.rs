@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use apiary_identity::{KeyPair, Role};
 use apiary_store::limits::LIST_ROWS_MAX;
 use apiary_store::model::{NewProcess, Page, ProcessCount, ProcessFilter, ProcessState};
 use apiary_tests::Backend;
@@ -12,6 +13,7 @@ use crate::tenant::{NOW, Tenant, completion, failure};
 on_each_store!(
     pages_go_from_the_newest_to_the_oldest_and_inserts_shift_nothing,
     every_filter_holds_at_once,
+    own_processes_are_those_of_a_key_under_any_grant,
     names_and_spans_of_time_combine_and_counting_agrees,
     every_combination_of_states_is_found,
     labels_must_all_match_as_they_are_written,
@@ -88,6 +90,36 @@ async fn every_filter_holds_at_once(backend: Backend) {
     let counted = tenant.store.count_processes(tenant.colony.key, &filter).await.unwrap();
     assert_eq!(counted, ProcessCount { count: 1, is_more: false });
     assert_eq!(tenant.list(&ProcessFilter::default()).await.len(), 5);
+}
+
+async fn own_processes_are_those_of_a_key_under_any_grant(backend: Backend) {
+    let tenant = Tenant::on(&backend).await;
+    let key = KeyPair::generate();
+    let grants = [tenant.member(&key, Role::User, "eve").await, tenant.member(&key, Role::User, "eva").await];
+    let mut own = Vec::new();
+    for number in 0..6 {
+        let mut process = tenant.process();
+        process.submitted_at_ms = NOW + number;
+        process.labels = BTreeMap::from([("tier".to_owned(), "gold".to_owned())]);
+        if number % 2 == 1 {
+            process.submitter = grants[usize::from(number > 2)];
+        }
+        let id = tenant.submit(process).await;
+        own.extend((number % 2 == 1).then_some(id));
+    }
+    own.reverse();
+    let waiting = vec![ProcessState::Waiting];
+    let labels = BTreeMap::from([("tier".to_owned(), "gold".to_owned())]);
+    for filter in [
+        ProcessFilter::default(),
+        ProcessFilter { states: waiting.clone(), ..Default::default() },
+        ProcessFilter { labels: labels.clone(), ..Default::default() },
+        ProcessFilter { states: waiting, labels, ..Default::default() },
+    ] {
+        assert_eq!(tenant.list(&ProcessFilter { own: Some(key.id()), ..filter.clone() }).await, own, "{filter:?}");
+        let nobody = Some(KeyPair::generate().id());
+        assert!(tenant.list(&ProcessFilter { own: nobody, ..filter }).await.is_empty());
+    }
 }
 
 // Case 36.

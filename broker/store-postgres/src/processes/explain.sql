@@ -5,7 +5,7 @@
 -- their order, and no further than these numbers, whatever the statistics say; the rest is looked up one by one.
 -- Race: its state may change the next moment; one statement sees one moment.
 SELECT shown.process_id, shown.colony, shown.function, shown.executor_type, shown.state, shown.attempt, shown.retries_spent,
-       shown.priority, shown.submitted_at_ms, shown.since_ms, shown.until_ms, shown.submitter_name, shown.executor_name,
+       shown.priority, shown.submitted_at_ms, shown.since_ms, shown.until_ms, shown.submitter, shown.submitter_name, shown.executor_name,
        shown.reason, shown.labels::text AS labels, shown.ended_by, shown.cancel_deadline_ms, shown.cause, shown.percent,
        shown.progress, spec.requires::text AS requires, spec.executor_names::text AS executor_names,
        spec.concurrency_key, spec.rate_key, waiting.wait_deadline_ms, waiting.wait_left_ms, lease.renewed_at_ms,

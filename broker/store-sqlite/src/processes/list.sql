@@ -1,6 +1,6 @@
 -- A page of a colony's processes, newest first: those that match among the next rows of the list. Absent filters are null.
 -- ?1 colony, ?2 states: JSON list, ?3 executor_type, ?4 function, ?5 labels: JSON, ?6 submitter and ?7 executor (names), ?8 submitted
--- from, ?9 and ?10 after this submitted_at_ms and process_id: blob, ?11 size, ?12 rows to read.
+-- from, ?9 and ?10 after this submitted_at_ms and process_id: blob, ?11 size, ?12 rows to read, ?13 submitted by this key: blob.
 -- The last row, `is_end`, is not of the page: it is the place to go on from, if there may be more.
 -- One plan for all filters: rows are read in the order of the index, and no further than needed; a filter decides row by row. Where a
 -- condition does not depend on the row it is in `LIMIT`: in `WHERE`, SQLite would ask it of every row.
@@ -18,6 +18,7 @@ WITH page AS MATERIALIZED (
     WHERE (?3 IS NULL OR executor_type = ?3)
         AND (?4 IS NULL OR function = ?4)
         AND (?6 IS NULL OR submitter IN (SELECT key FROM grants WHERE colony = ?1 AND name = ?6))
+        AND (?13 IS NULL OR submitter IN (SELECT key FROM grants WHERE colony = ?1 AND grantee = ?13))
         AND (?5 IS NULL OR NOT EXISTS (
             SELECT 1 FROM json_each(?5) AS wanted
             WHERE NOT EXISTS (
@@ -55,11 +56,11 @@ ending AS MATERIALIZED (
     )
 )
 SELECT 0 AS is_end, process_id, colony, function, executor_type, state, attempt, retries_spent, priority, submitted_at_ms,
-       since_ms, until_ms, submitter_name, executor_name, reason, labels, ended_by, cancel_deadline_ms, cause, percent, progress
+       since_ms, until_ms, submitter, submitter_name, executor_name, reason, labels, ended_by, cancel_deadline_ms, cause, percent, progress
 FROM processes
 WHERE process_id IN (SELECT process_id FROM page) AND state IS NOT NULL
 UNION ALL
-SELECT 1, process_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, submitted_at_ms, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+SELECT 1, process_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, submitted_at_ms, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
        NULL, NULL, NULL, NULL
 FROM ending
 ORDER BY is_end, submitted_at_ms DESC, process_id DESC

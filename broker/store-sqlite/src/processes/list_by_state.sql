@@ -1,5 +1,6 @@
 -- A page as in `list.sql`, from all processes in the wanted states, which are few by the counters: nothing else is read.
--- ?1 to ?11 as in `list.sql`, ?12 the number of running and blocked processes, of all colonies, from which they are too many.
+-- ?1 to ?11 as in `list.sql`, ?12 the number of running and blocked processes, of all colonies, from which they are too many,
+-- ?13 as in `list.sql`.
 -- The last row, `is_end`, is not of the page: 1 is the place to go on from, 2 means that they are too many, and that the page is to be
 -- read by `list.sql`. `blocked` and `leases` have no index by colony.
 -- `CROSS JOIN` keeps the order: first the states, then the specs.
@@ -38,6 +39,7 @@ page AS MATERIALIZED (
         AND (?3 IS NULL OR executor_type = ?3)
         AND (?4 IS NULL OR function = ?4)
         AND (?6 IS NULL OR submitter IN (SELECT key FROM grants WHERE colony = ?1 AND name = ?6))
+        AND (?13 IS NULL OR submitter IN (SELECT key FROM grants WHERE colony = ?1 AND grantee = ?13))
         AND (?5 IS NULL OR NOT EXISTS (
             SELECT 1 FROM json_each(?5) AS wanted
             WHERE NOT EXISTS (
@@ -63,11 +65,11 @@ ending AS MATERIALIZED (
     SELECT 2, zeroblob(16), 0 FROM verdict WHERE is_cut
 )
 SELECT 0 AS is_end, process_id, colony, function, executor_type, state, attempt, retries_spent, priority, submitted_at_ms,
-       since_ms, until_ms, submitter_name, executor_name, reason, labels, ended_by, cancel_deadline_ms, cause, percent, progress
+       since_ms, until_ms, submitter, submitter_name, executor_name, reason, labels, ended_by, cancel_deadline_ms, cause, percent, progress
 FROM processes
 WHERE process_id IN (SELECT process_id FROM page) AND state IS NOT NULL
 UNION ALL
-SELECT is_end, process_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, submitted_at_ms, NULL, NULL, NULL, NULL, NULL, NULL,
+SELECT is_end, process_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, submitted_at_ms, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
        NULL, NULL, NULL, NULL, NULL
 FROM ending
 ORDER BY is_end, submitted_at_ms DESC, process_id DESC

@@ -1,6 +1,6 @@
 //! Grants, as kept.
 
-use apiary_identity::{Envelope, Grant};
+use apiary_identity::{Envelope, Grant, Id};
 use bytes::Bytes;
 
 use super::ColonyKey;
@@ -41,4 +41,11 @@ pub struct StoredGrant {
     pub signature: Vec<u8>,
     /// The time since which it is revoked.
     pub revoked_from_ms: Option<i64>,
+}
+
+impl StoredGrant {
+    /// Returns true if the grant is about this key.
+    pub fn is_of(&self, key: &Id) -> bool {
+        self.grantee == key.as_bytes()
+    }
 }

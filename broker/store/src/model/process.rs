@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use apiary_identity::{Digest, Requirements, Signature};
+use apiary_identity::{Digest, Id, Requirements, Signature};
 use bytes::Bytes;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -178,6 +178,9 @@ pub struct ProcessFilter {
     pub submitted_from_ms: Option<i64>,
     /// Submitted before this time.
     pub submitted_until_ms: Option<i64>,
+    /// Submitted by exactly this key. Of the caller, not of a request: it is not stored with the filter.
+    #[serde(skip)]
+    pub own: Option<Id>,
 }
 
 impl ProcessFilter {
@@ -202,7 +205,7 @@ impl ProcessFilter {
         bounds.into_iter().flatten().min_by_key(|cursor| (cursor.submitted_at_ms, cursor.process_id)).unwrap_or(first)
     }
 
-    /// Returns true if a process matches.
+    /// Returns true if a process matches; `own` is not looked at, because a summary has no key.
     pub fn matches(&self, process: &ProcessSummary) -> bool {
         (self.states.is_empty() || self.states.contains(&process.state))
             && self.executor_type.as_ref().is_none_or(|wanted| *wanted == process.executor_type)
@@ -240,6 +243,8 @@ pub struct ProcessSummary {
     pub since_ms: i64,
     /// When a blocked process becomes ready, or a running one's lease ends.
     pub until_ms: Option<i64>,
+    /// The grant that allowed it.
+    pub submitter_grant: GrantKey,
     /// The submitter's name.
     pub submitter: String,
     /// The name of its executor, or of the last one.

@@ -112,6 +112,8 @@ pub struct LogLine {
     pub message: String,
     /// Structured fields, one JSON object.
     pub fields: Option<String>,
+    /// True if the text and the fields were taken out, because the caller may not see them; a store shows all.
+    pub is_hidden: bool,
 }
 
 /// A position in the list of log lines, which goes from the oldest to the newest: a line's number.

@@ -75,6 +75,7 @@ pub fn summary(row: &dyn Columns) -> StoreResult<ProcessSummary> {
         submitted_at_ms: fields.number("submitted_at_ms")?,
         since_ms: fields.number("since_ms")?,
         until_ms: fields.number_if_any("until_ms")?,
+        submitter_grant: GrantKey(fields.number("submitter")?),
         submitter: fields.text_if_any("submitter_name")?.unwrap_or_default(),
         executor: fields.text_if_any("executor_name")?,
         reason: fields.text_if_any("reason")?,

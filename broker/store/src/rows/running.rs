@@ -59,6 +59,7 @@ pub fn log_line(row: &dyn Columns) -> StoreResult<LogLine> {
         level: fields.text("level")?,
         message: fields.text("message")?,
         fields: fields.text_if_any("fields")?,
+        is_hidden: false,
     })
 }
 
