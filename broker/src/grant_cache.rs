@@ -104,6 +104,28 @@ impl GrantCache {
         Ok(self.of_key(colony, key).await?.iter().find(suits).cloned())
     }
 
+    /// Returns the greatest of the key's grants that are not revoked and have a rank; of several alike, the oldest. Remembered grants
+    /// decide only if one of them has the rank `most`: a greater one may have been added through another broker.
+    pub(crate) async fn find_greatest<R: Ord>(
+        &self,
+        colony: &Colony,
+        key: &Id,
+        rank: impl Fn(&GrantRecord) -> Option<R>,
+        most: &R,
+    ) -> Result<Option<GrantRecord>, Error> {
+        let is_most = |grant: &GrantRecord| rank(grant).is_some_and(|rank| rank >= *most);
+        self.look().await?;
+        let is_kept = |grant: &&GrantRecord| grant.revoked_from_ms.is_none();
+        let remembered = read(&self.by_key, &(colony.key, *key));
+        if let Some(grant) = remembered.and_then(|all| all.iter().filter(is_kept).find(|one| is_most(one)).cloned()) {
+            return Ok(Some(grant));
+        }
+        let grants = self.of_key(colony, key).await?;
+        // The last of equals is the greatest, so the newest comes first.
+        let ranked = grants.iter().rev().filter(is_kept).filter_map(|grant| Some((rank(grant)?, grant)));
+        Ok(ranked.max_by(|(one, _), (other, _)| one.cmp(other)).map(|(_, grant)| grant.clone()))
+    }
+
     /// Returns every grant of a key, as it is now, including expired and revoked ones.
     pub(crate) async fn of_key(&self, colony: &Colony, key: &Id) -> Result<GrantsOfKey, Error> {
         let revocations = self.revocations.load(Ordering::Acquire);
@@ -226,6 +248,11 @@ impl GrantCache {
             }
         }
         Ok(found)
+    }
+
+    /// Returns true if any of these grants is about this key.
+    pub(crate) async fn is_any_of(&self, key: &Id, grants: impl IntoIterator<Item = GrantKey>) -> Result<bool, Error> {
+        Ok(self.stored(grants).await?.values().any(|grant| grant.is_of(key)))
     }
 }
 

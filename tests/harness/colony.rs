@@ -169,14 +169,15 @@ impl TestColony {
         self.grant(name, Role::User, &["*"], &["*"], &[]).await
     }
 
-    /// Adds a user who may read everything, and submit nothing.
+    /// Adds a user who may read everything, payloads included, and submit nothing.
     pub async fn reader(&self) -> Client {
-        self.grant("reader", Role::User, &[], &[], &[GrantRight::Read]).await
+        self.grant("reader", Role::User, &[], &[], &[GrantRight::Read, GrantRight::ViewPayloads]).await
     }
 
-    /// Adds a user who may read, cancel and operate, and submit nothing.
+    /// Adds a user who may read, cancel, operate and manage executors, and submit nothing.
     pub async fn operator(&self, name: &str) -> Client {
-        let rights = [GrantRight::Read, GrantRight::Cancel, GrantRight::Operate];
+        use GrantRight::{Cancel, Executors, Operate, Read, ViewPayloads};
+        let rights = [Read, Cancel, Operate, Executors, ViewPayloads];
         self.grant(name, Role::User, &[], &[], &rights).await
     }
 

@@ -39,6 +39,7 @@ mod leases;
 mod limits;
 mod outbox;
 mod pauses;
+mod policy;
 mod processes;
 mod proxies;
 mod restart;

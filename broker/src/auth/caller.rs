@@ -12,7 +12,7 @@ use apiary_store::model::{Colony, GrantRecord};
 use uuid::Uuid;
 
 use super::action::{self, Action};
-use super::policy::{grant_suits, grounds, needed};
+use super::policy::{Extent, Ground, extent, needed};
 use super::replay::Replay;
 use super::{Permit, PermitHolder, ServerPermit};
 use crate::Error;
@@ -153,22 +153,28 @@ impl Auth {
     /// Permits a caller to do `A`, by the policy's table.
     pub(super) async fn check_permit<A: Action>(&self, caller: &Caller) -> Result<Permit<A>, Error> {
         let colony = self.colony_of(caller).await?;
-        let grounds = grounds(A::VERB);
         // The colony's own key comes first: it needs no grant, so nothing is read.
-        if caller.key == colony.id && grounds.contains(&super::policy::Ground::ColonyOwner) {
+        if caller.key == colony.id && A::CALL.grounds().contains(&Ground::ColonyOwner) {
             self.once(caller)?;
             return Ok(Permit::new(colony, PermitHolder::ColonyOwner));
         }
-        let now = self.clock.now();
-        let suits = |grant: &GrantRecord| grant.grant.is_valid_at(now) && grant_suits(grounds, &grant.grant);
-        match self.grants.find(&colony, &caller.key, suits).await? {
+        match self.widest_grant::<A>(&colony, caller).await? {
             Some(grant) => {
                 // Only after a grant was found: see `check_message`.
                 self.once(caller)?;
                 Ok(Permit::new(colony, PermitHolder::Granted(Box::new(grant))))
             }
-            None => Err(Error::NotPermitted(format!("this needs {}, in force now", needed(grounds)))),
+            None => Err(Error::NotPermitted(format!("this needs {}, in force now", needed(A::CALL.need())))),
         }
+    }
+
+    /// Returns the caller's grant that permits most of `A`; of several alike, the oldest.
+    async fn widest_grant<A: Action>(&self, colony: &Colony, caller: &Caller) -> Result<Option<GrantRecord>, Error> {
+        let now = self.clock.now();
+        let extent = |grant: &GrantRecord| {
+            Some(&grant.grant).filter(|grant| grant.is_valid_at(now)).and_then(|grant| extent(A::CALL, grant))
+        };
+        self.grants.find_greatest(colony, &caller.key, extent, &Extent::WHOLE).await
     }
 
     /// Permits a caller to claim work of one executor type. Returns all of the caller's grants that cover it, because an executor may
@@ -286,11 +292,10 @@ impl Auth {
             ));
         }
         let colony = self.grants.colony(&spec.colony).await?;
-        let grounds = grounds(action::Submit::VERB);
         // A key may have several grants; any of them that covers this very spec is enough.
         let fits = |grant: &GrantRecord| {
             grant.grant.is_valid_at(now)
-                && grant_suits(grounds, &grant.grant)
+                && extent(action::Submit::CALL, &grant.grant).is_some()
                 && chain::permits(&colony.id, &grant.grant, envelope.key_id, &spec).is_ok()
         };
         match self.grants.find(&colony, &envelope.key_id, fits).await? {

@@ -10,3 +10,6 @@ mod replay;
 pub(crate) use caller::{Auth, Caller, End};
 use permit::PermitHolder;
 pub(crate) use permit::{Permit, ServerPermit, action};
+#[cfg(test)]
+pub(crate) use policy::Need;
+pub(crate) use policy::{Call, Page};

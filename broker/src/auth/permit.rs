@@ -7,34 +7,29 @@ use apiary_identity::Id;
 use apiary_protocol::EventKind;
 use apiary_store::model::{Colony, GrantRecord, NewEvent};
 
+use super::policy::{Extent, Ground, extent, needed};
+
 /// The verbs that a permit can be for. Each is a type, so that a permit for one verb is not one for another.
 pub(crate) mod action {
+    use crate::auth::policy::Call;
+
     /// An action that needs permission.
     pub(crate) trait Action: Send + Sync + 'static {
-        /// The action's entry in the policy's table.
-        const VERB: Verb;
+        /// The action's row in the policy's table.
+        const CALL: Call;
     }
 
     macro_rules! actions {
         ($($name:ident),+ $(,)?) => {
-            /// Every action, as a value.
-            #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-            pub(crate) enum Verb { $(#[doc = stringify!($name)] $name),+ }
-
             $(
                 #[doc = concat!("The action `", stringify!($name), "`.")]
                 #[derive(Debug)]
                 pub(crate) struct $name;
 
                 impl Action for $name {
-                    const VERB: Verb = Verb::$name;
+                    const CALL: Call = Call::$name;
                 }
             )+
-
-            #[cfg(test)]
-            impl Verb {
-                pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
-            }
         };
     }
 
@@ -141,9 +136,37 @@ impl<A: action::Action> Permit<A> {
         }
     }
 
+    /// Returns the caller's key if the permit is only for processes that it submitted; `None` if it is for all of the colony.
+    pub(crate) fn own_only(&self) -> Option<Id> {
+        self.grant().filter(|grant| !self.extent_of(grant).is_whole).map(|grant| grant.grant.key)
+    }
+
+    /// True if the permit shows the payloads of processes that others submitted and ran.
+    pub(crate) fn shows_payloads(&self) -> bool {
+        match &self.who {
+            PermitHolder::ColonyOwner => true,
+            PermitHolder::Granted(grant) => self.extent_of(grant).has_payloads,
+            PermitHolder::Stranger(_) => false,
+        }
+    }
+
+    /// Returns the permission, in words, that is missing for doing `B` to any process of the colony; `None` if it is there.
+    pub(crate) fn lacks<B: action::Action>(&self) -> Option<String> {
+        let is_whole = match &self.who {
+            PermitHolder::ColonyOwner => B::CALL.grounds().contains(&Ground::ColonyOwner),
+            PermitHolder::Granted(grant) => extent(B::CALL, &grant.grant).is_some_and(|extent| extent.is_whole),
+            PermitHolder::Stranger(_) => false,
+        };
+        (!is_whole).then(|| needed(B::CALL.need()))
+    }
+
     /// Returns the event of a change that is made with this permit.
     pub(crate) fn event(&self, kind: EventKind, now_ms: i64) -> NewEvent {
         proven(kind, now_ms, self.key(), self.actor())
+    }
+
+    fn extent_of(&self, grant: &GrantRecord) -> Extent {
+        extent(A::CALL, &grant.grant).unwrap_or_default()
     }
 }
 

@@ -97,6 +97,7 @@ pub(super) fn rule(path: &str) -> CallRule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::{Call, Need};
     use crate::rpc::methods::methods;
 
     #[test]
@@ -108,9 +109,22 @@ mod tests {
 
     #[test]
     fn every_call_of_the_table_exists() {
-        let methods = methods().unwrap();
         for (path, ..) in CALLS.iter().filter(|(path, ..)| path.starts_with("/apiary.")) {
-            assert!(methods.iter().any(|method| method == path), "{path}");
+            assert!(methods().iter().any(|method| method == path), "{path}");
+        }
+    }
+
+    #[test]
+    fn only_what_the_policy_leaves_open_is_unsigned() {
+        for path in methods() {
+            let call = Call::ALL.iter().find(|call| path.ends_with(&format!("/{}", call.name())));
+            let is_own = path.starts_with("/apiary.v1.");
+            let is_open = !is_own || call.is_some_and(|call| call.need() == Need::Nothing);
+            let is_unsigned = matches!(rule(&path).signature, Signature::None | Signature::Stream);
+            assert_eq!(is_open, is_unsigned, "{path}");
+        }
+        for (path, signature, ..) in CALLS.iter().filter(|(path, ..)| !path.starts_with("/apiary.")) {
+            assert!(Call::covers(path) && matches!(signature, Signature::None | Signature::Stream), "{path}");
         }
     }
 }

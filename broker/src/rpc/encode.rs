@@ -67,6 +67,7 @@ pub(super) fn await_response(await_response: AwaitResult) -> pb::AwaitResponse {
     pb::AwaitResponse {
         process: Some(process(await_response.process)),
         attempt: await_response.attempt.map(|(one, by)| attempt(one, by.as_deref())),
+        payload_hidden: await_response.is_hidden,
     }
 }
 
@@ -170,12 +171,13 @@ pub(super) fn detail(detail: ProcessDetail) -> pb::GetProcessResponse {
     );
     pb::GetProcessResponse {
         process: Some(process(detail.process.summary)),
-        spec: Some(spec),
+        spec: Some(spec).filter(|_| !detail.is_hidden),
         submitter_grant: detail.submitter.as_deref().map(grant),
         attempts: detail.attempts.into_iter().map(|(one, by)| attempt(one, by.as_deref())).collect(),
         progress_grant: detail.progress.as_ref().and_then(|(_, by)| by.as_deref()).map(grant),
         progress: detail.progress.map(|(last, by)| progress(last, by.as_deref())),
         attributes: detail.attributes.into_iter().map(running::attribute).collect(),
+        payload_hidden: detail.is_hidden,
     }
 }
 

@@ -22,35 +22,30 @@ use super::Rpc;
 use super::answers::is_grpc;
 use super::status::{http_status, retry_after, status};
 use crate::Error;
+use crate::auth::Page;
 
 /// Characters of a method's name that an answer repeats.
 const METHOD_CHARS_MAX: usize = 16;
-/// The existing pages, for answers about unknown ones.
-const PAGES: [&str; 9] = [
-    "/v1/processes",
-    "/v1/processes/{id}",
-    "/v1/processes/{id}/result",
-    "/v1/events",
-    "/v1/broker",
-    "/healthz",
-    "/readyz",
-    "/metrics",
-    "/openapi.json",
-];
 
 /// Returns the routes of the pages.
 pub(super) fn router(rpc: Arc<Rpc>) -> Router {
-    let metrics = MetricsPage::new(&rpc.metrics).route();
-    Router::new()
-        .route("/v1/processes", post(submit))
-        .route("/v1/processes/{id}", get(read::process))
-        .route("/v1/processes/{id}/result", get(read::result))
-        .route("/v1/events", get(events::list))
-        .route("/v1/broker", get(read::broker))
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
-        .route("/metrics", metrics)
-        .route("/openapi.json", get(description))
+    let metrics = MetricsPage::new(&rpc.metrics);
+    // By the policy's table: a page without a row there cannot be routed.
+    let pages = Page::ALL.iter().fold(Router::new(), |router, page| {
+        let answered = match page {
+            Page::Submit => post(submit),
+            Page::Process => get(read::process),
+            Page::Result => get(read::result),
+            Page::Events => get(events::list),
+            Page::Broker => get(read::broker),
+            Page::Healthz => get(healthz),
+            Page::Readyz => get(readyz),
+            Page::Metrics => metrics.clone().route(),
+            Page::Description => get(description),
+        };
+        router.route(page.path(), answered)
+    });
+    pages
         .method_not_allowed_fallback(method_not_allowed)
         // Bodies are read and bounded before they come here.
         .layer(DefaultBodyLimit::disable())
@@ -63,7 +58,8 @@ pub(super) async fn unknown(request: axum::extract::Request) -> Response {
         let words = "this broker has no such service: check its name and the broker's version";
         return status(&Error::Unimplemented(words.to_owned())).into_http();
     }
-    refusal(&Error::NotFound(pages::advice(request.uri().path(), PAGES)))
+    let known = Page::ALL.iter().map(|page| page.path());
+    refusal(&Error::NotFound(pages::advice(request.uri().path(), known)))
 }
 
 /// Answers a request with a wrong method. axum adds the `Allow` header, which names the right ones.

@@ -54,7 +54,7 @@ impl ProcessService for Rpc {
         let request = request.into_inner();
         let filter = decode::filter(request.filter).map_err(refused)?;
         let page = decode::process_page(request.page_size, &request.page_token).map_err(refused)?;
-        let processes = self.engine.list_processes(permit, &filter, page).await.map_err(refused)?;
+        let processes = self.engine.list_processes(permit, filter, page).await.map_err(refused)?;
         Ok(Response::new(encode::process_page(processes)))
     }
 

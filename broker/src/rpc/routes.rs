@@ -82,7 +82,7 @@ pub(crate) fn routes(rpc: Rpc, bodies: Bodies) -> Result<Router, StartError> {
     let grpc = routes.prepare().into_axum_router();
     let all = grpc.merge(http::router(rpc)).fallback(http::unknown);
     let answered = all.layer(SignedCalls::new(auth, bodies)).layer(Answers { time_max: CALL_TIME_MAX });
-    Ok(answered.layer(Calls::new(methods()?).counted(calls(metrics.series()))))
+    Ok(answered.layer(Calls::new(methods()).counted(calls(metrics.series()))))
 }
 
 fn reflection<'a>() -> tonic_reflection::server::Builder<'a> {

@@ -178,5 +178,6 @@ fn kept_line(line: LogLine) -> pb::LogLine {
         level: line.level,
         message: line.message,
         fields: line.fields.unwrap_or_default(),
+        payload_hidden: line.is_hidden,
     }
 }

@@ -15,7 +15,7 @@ on_each_store!(a_drained_executor_finishes_and_takes_no_more_until_it_may, who_i
 async fn a_drained_executor_finishes_and_takes_no_more_until_it_may(colony: TestColony) {
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     let (other, reader) = (colony.executor("other", "t").await, colony.reader().await);
-    let operator = colony.grant("operator", Role::User, &[], &[], &[GrantRight::Operate]).await;
+    let operator = colony.grant("operator", Role::User, &[], &[], &[GrantRight::Executors]).await;
     bee.register_executor(saying("bee", &[])).await.unwrap();
     user.submit_json("t", "f", &()).await.unwrap();
     let lease = colony.claim_one(&bee, "t").await;

@@ -11,7 +11,7 @@ on_each_store!(a_rejected_key_stays_rejected_until_it_is_granted, only_operators
 async fn a_rejected_key_stays_rejected_until_it_is_granted(colony: TestColony) {
     let key = KeyPair::generate();
     let (stranger, reader) = (colony.client(&key), colony.reader().await);
-    let operator = colony.grant("operator", Role::User, &[], &[], &[GrantRight::Operate]).await;
+    let operator = colony.grant("operator", Role::User, &[], &[], &[GrantRight::Executors]).await;
     assert!(!operator.reject_executor(&key.id()).await.unwrap(), "nobody of this key registered");
     stranger.register_executor(saying("newcomer", &[])).await.unwrap();
     assert!(operator.reject_executor(&key.id()).await.unwrap());

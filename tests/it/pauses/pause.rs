@@ -75,7 +75,7 @@ async fn what_runs_goes_on(colony: TestColony) {
 // Case 43.
 async fn only_the_owner_and_operators_pause(colony: TestColony) {
     let (user, bee, reader) = (colony.user("ada").await, colony.executor("bee", "t").await, colony.reader().await);
-    let operator = colony.grant("olga", Role::User, &[], &[], &[GrantRight::Operate]).await;
+    let operator = colony.grant("olga", Role::User, &[], &[], &[GrantRight::Pause]).await;
     let stranger = colony.client(&KeyPair::generate());
     for client in [&user, &bee, &reader, &stranger] {
         let refused = client.pause(pausing("colony", "")).await.unwrap_err();

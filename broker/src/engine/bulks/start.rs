@@ -7,6 +7,7 @@ use apiary_store::model::{
 use uuid::Uuid;
 
 use crate::Error;
+use crate::auth::action::Action;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::limits::{BULKS_KEPT, BULKS_RUNNING_MAX};
@@ -32,7 +33,7 @@ impl Engine {
         permit: Permit<action::StartBulk>,
         mut order: BulkOrder,
     ) -> Result<Bulk, Error> {
-        Self::check_may(permit.grant(), order.action)?;
+        Self::check_may(&permit, order.action)?;
         let (colony, now_ms) = (permit.colony(), self.clock.now_ms());
         if let Some(known) = self.store.get_bulk(colony.key, order.bulk_id).await? {
             return Ok(known);
@@ -95,28 +96,19 @@ impl Engine {
         Ok(ProcessCount { count: wanted.map(|(_, count)| count).sum(), is_more: false })
     }
 
-    /// Checks that the grant has the right that the single verb needs.
-    pub(in crate::engine) fn check_may(
-        grant: Option<&apiary_store::model::GrantRecord>,
-        action: BulkAction,
-    ) -> Result<(), Error> {
-        use apiary_identity::GrantRight::{Cancel, Operate};
-        let Some(grant) = grant else { return Ok(()) };
-        let needed = match action {
-            BulkAction::Cancel => Cancel,
-            BulkAction::Redrive | BulkAction::Discard | BulkAction::Retry => Operate,
-            BulkAction::Delete => {
-                return Err(Error::NotPermitted("deleting needs the colony's own key".into()));
-            }
+    /// Checks that the permit allows, for any process, what the action does to a single one.
+    pub(in crate::engine) fn check_may<A: Action>(permit: &Permit<A>, action: BulkAction) -> Result<(), Error> {
+        let lacking = match action {
+            BulkAction::Cancel => permit.lacks::<action::Cancel>(),
+            BulkAction::Redrive => permit.lacks::<action::Redrive>(),
+            BulkAction::Discard => permit.lacks::<action::Discard>(),
+            BulkAction::Retry => permit.lacks::<action::Retry>(),
+            BulkAction::Delete => permit.lacks::<action::Delete>(),
         };
-        if grant.grant.has_right(needed) {
-            return Ok(());
+        match lacking {
+            None => Ok(()),
+            Some(needed) => Err(Error::NotPermitted(format!("`{}` in bulk needs {needed}", action.as_str()))),
         }
-        Err(Error::NotPermitted(format!(
-            "`{}` in bulk needs the colony's own key or a grant with the right `{}`",
-            action.as_str(),
-            needed.as_str()
-        )))
     }
 }
 

@@ -19,7 +19,7 @@ impl Engine {
     ) -> Result<Bulk, Error> {
         let colony = permit.colony();
         let bulk = self.bulk_of(colony, bulk_id).await?;
-        Self::check_may(permit.grant(), bulk.action)?;
+        Self::check_may(&permit, bulk.action)?;
         let kind = if wanted == BulkState::Running { EventKind::BulkResumed } else { EventKind::BulkStopped };
         let now_ms = self.clock.now_ms();
         let event = NewEvent { subject: subject(&bulk), ..permit.event(kind, now_ms) };

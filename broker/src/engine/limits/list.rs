@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use apiary_identity::GrantRight;
 use apiary_store::model::{Limit, LimitKind, LimitRecord, LimitUse, Limits};
 
 use crate::Error;
@@ -36,9 +35,8 @@ impl Engine {
     pub(crate) async fn list_limits(&self, permit: Permit<action::ListLimits>) -> Result<Vec<LimitWithUses>, Error> {
         let colony = permit.colony().key;
         let records = self.store.list_limits(colony).await?;
-        let sees_uses = permit.grant().is_none_or(|record| {
-            record.grant.has_right(GrantRight::Read) || record.grant.has_right(GrantRight::Operate)
-        });
+        let sees_uses =
+            permit.lacks::<action::ListProcesses>().is_none() || permit.lacks::<action::SetLimit>().is_none();
         let uses = match sees_uses && !records.is_empty() {
             true => self.store.list_limit_uses(colony).await?,
             false => Vec::new(),

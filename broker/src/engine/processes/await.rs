@@ -11,6 +11,7 @@ use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
 use crate::engine::notify::wakeups::Transition;
+use crate::engine::processes::operations::no_process;
 
 /// The state of an awaited process, with its last attempt.
 pub(crate) struct AwaitResult {
@@ -18,6 +19,8 @@ pub(crate) struct AwaitResult {
     pub(crate) process: ProcessSummary,
     /// The last attempt, with its executor's grant; `None` if it was never claimed.
     pub(crate) attempt: Option<(Attempt, Option<Arc<StoredGrant>>)>,
+    /// True if the caller may not see payloads: then the result is left out.
+    pub(crate) is_hidden: bool,
 }
 
 impl Engine {
@@ -35,8 +38,9 @@ impl Engine {
         let process = loop {
             let found = self.store.summaries(&[process_id]).await?.pop().filter(|found| found.colony == colony.key);
             let Some(process) = found else {
-                return Err(Error::NotFound(format!("no process {process_id} in colony `{}`", colony.name)));
+                return Err(no_process(colony, process_id));
             };
+            self.check_shown(&permit, process_id, process.submitter_grant).await?;
             if process.state.is_finished() || Instant::now() >= until {
                 break process;
             }
@@ -54,10 +58,14 @@ impl Engine {
                 _ = tokio::time::timeout_at(look, sign) => {}
             }
         };
-        let Some(attempt) = self.store.attempts(process_id).await?.pop() else {
-            return Ok(AwaitResult { process, attempt: None });
+        let mut attempts = self.store.attempts(process_id).await?;
+        let executors = attempts.iter().map(|attempt| attempt.executor);
+        let is_hidden = self.hides_payloads(&permit, process.submitter_grant, executors).await?;
+        let Some(mut attempt) = attempts.pop() else {
+            return Ok(AwaitResult { process, attempt: None, is_hidden });
         };
+        attempt.result = attempt.result.filter(|_| !is_hidden);
         let grant = self.store.grants_by_key(&[attempt.executor]).await?.pop().map(Arc::new);
-        Ok(AwaitResult { process, attempt: Some((attempt, grant)) })
+        Ok(AwaitResult { process, attempt: Some((attempt, grant)), is_hidden })
     }
 }

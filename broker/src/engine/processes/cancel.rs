@@ -21,6 +21,10 @@ impl Engine {
         grace_ms: i64,
     ) -> Result<ProcessSummary, Error> {
         let colony = permit.colony();
+        if permit.own_only().is_some() {
+            let process = self.summary(colony, process_id).await?;
+            self.check_shown(&permit, process_id, process.submitter_grant).await?;
+        }
         let now_ms = self.clock.now_ms();
         let deadline_ms = now_ms.saturating_add(grace_ms);
         let cancel = Cancel { deadline_ms, reason, by: permit.actor().to_owned() };

@@ -9,6 +9,7 @@ use crate::engine::Engine;
 use crate::engine::explain::{self, Candidate, Facts};
 use crate::engine::presence::roster::{ExecutorGrants, ExecutorView};
 use crate::engine::presence::state::Presence;
+use crate::engine::processes::operations::no_process;
 use crate::limits::{EXPLAIN_EXECUTORS_MAX, EXPLAIN_RUNS_WINDOW_MS};
 
 /// The reasons for a process's state.
@@ -35,12 +36,17 @@ impl Engine {
         let (colony, now_ms) = (permit.colony(), self.clock.now_ms());
         let since_ms = now_ms.saturating_sub(EXPLAIN_RUNS_WINDOW_MS);
         let Some(record) = self.store.explain(colony.key, process_id, since_ms).await? else {
-            return Err(Error::NotFound(format!("no process {process_id} in this colony")));
+            return Err(no_process(colony, process_id));
         };
+        self.check_shown(&permit, process_id, record.summary.submitter_grant).await?;
         let unfinished = matches!(record.summary.state, ProcessState::Waiting | ProcessState::Blocked);
         let (pauses, executors, limits) = if unfinished {
             let executors = self.candidates(colony, &record.summary.executor_type, &record.summary.function).await?;
-            (self.store.list_pauses(colony.key).await?, executors, self.counted(colony, &record, now_ms).await?)
+            let mut limits = self.counted(colony, &record, now_ms).await?;
+            for limit in &mut limits {
+                self.shown_among(&permit, &mut limit.holders).await?;
+            }
+            (self.store.list_pauses(colony.key).await?, executors, limits)
         } else {
             (Vec::new(), Vec::new(), Vec::new())
         };

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
+use crate::engine::processes::operations::no_process;
 use crate::limits::PAGE_BYTES_MAX;
 
 /// Bytes of attempts in one answer: beside them are the spec, the last progress, their grants, and the attributes.
@@ -29,6 +30,8 @@ pub(crate) struct ProcessDetail {
     pub(crate) progress: Option<(StoredProgress, Option<Arc<StoredGrant>>)>,
     /// The attributes.
     pub(crate) attributes: Vec<Attribute>,
+    /// True if the caller may not see payloads: then spec, results, progress and attributes are left out.
+    pub(crate) is_hidden: bool,
 }
 
 impl Engine {
@@ -39,11 +42,17 @@ impl Engine {
         process_id: Uuid,
     ) -> Result<ProcessDetail, Error> {
         let found = self.store.get_process(permit.colony().key, process_id).await?;
-        let process = found
-            .ok_or_else(|| Error::NotFound(format!("no process {process_id} in colony `{}`", permit.colony().name)))?;
-        let attempts = newest_that_fit(self.store.attempts(process_id).await?);
-        let progress = self.store.progress(process_id).await?;
-        let attributes = self.store.attributes(process_id).await?;
+        let process = found.ok_or_else(|| no_process(permit.colony(), process_id))?;
+        self.check_shown(&permit, process_id, process.submitter).await?;
+        let mut attempts = newest_that_fit(self.store.attempts(process_id).await?);
+        let executors = attempts.iter().map(|attempt| attempt.executor);
+        let is_hidden = self.hides_payloads(&permit, process.submitter, executors).await?;
+        let (progress, attributes) = if is_hidden {
+            attempts.iter_mut().for_each(|attempt| attempt.result = None);
+            (None, Vec::new())
+        } else {
+            (self.store.progress(process_id).await?, self.store.attributes(process_id).await?)
+        };
         let signers =
             attempts.iter().map(|attempt| attempt.executor).chain(progress.as_ref().map(|last| last.executor));
         let mut keys: Vec<_> = signers.chain([process.submitter]).collect();
@@ -69,6 +78,7 @@ impl Engine {
             attempts,
             progress,
             attributes,
+            is_hidden,
         })
     }
 }

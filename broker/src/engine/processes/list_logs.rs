@@ -5,6 +5,8 @@ use apiary_store::model::{LogCursor, LogFilter, LogLine, Page, cut_to_bytes};
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
+use crate::engine::processes::operations::no_process;
+use crate::engine::processes::shown::hide;
 use crate::limits::PAGE_BYTES_MAX;
 
 /// Bytes of a line's ids, names and numbers, at the most; its text comes on top.
@@ -26,6 +28,16 @@ pub(crate) struct LogPage {
     pub(crate) next: Option<LogCursor>,
 }
 
+/// The log lines whose text a caller sees.
+enum Visibility {
+    /// All.
+    All,
+    /// Those of processes that it submitted.
+    OfSubmitted,
+    /// None.
+    None,
+}
+
 impl Engine {
     /// Returns the colony's log lines that match, oldest first: a page of them, or the last.
     pub(crate) async fn list_logs(
@@ -35,7 +47,8 @@ impl Engine {
         order: LogOrder,
     ) -> Result<LogPage, Error> {
         let colony = permit.colony();
-        let page = match order {
+        let visibility = self.visibility(&permit, filter).await?;
+        let mut page = match order {
             LogOrder::Page(page) => {
                 let mut lines = self.store.list_logs(colony.key, filter, page).await?;
                 let full = i64::try_from(lines.len()).is_ok_and(|count| count >= page.size);
@@ -52,9 +65,41 @@ impl Engine {
         // An empty answer must not hide a wrong process id.
         if let (true, Some(process_id)) = (page.lines.is_empty(), filter.process_id) {
             let known = self.store.get_process(colony.key, process_id).await?;
-            known.ok_or_else(|| Error::NotFound(format!("no process {process_id} in colony `{}`", colony.name)))?;
+            known.ok_or_else(|| no_process(colony, process_id))?;
+        }
+        match visibility {
+            Visibility::All => {}
+            Visibility::None => page.lines.iter_mut().for_each(hide),
+            Visibility::OfSubmitted => self.hide_others(&permit.key(), &mut page.lines).await?,
         }
         Ok(page)
+    }
+
+    /// Returns which texts the caller sees of the lines that match. Where some are hidden, they cannot be searched, either.
+    async fn visibility(&self, permit: &Permit<action::ListLogs>, filter: &LogFilter) -> Result<Visibility, Error> {
+        let visibility = match filter.process_id {
+            Some(process_id) if permit.own_only().is_some() || !permit.shows_payloads() => {
+                let process = self.summary(permit.colony(), process_id).await?;
+                self.check_shown(permit, process_id, process.submitter_grant).await?;
+                let attempts = self.store.attempts(process_id).await?;
+                let executors = attempts.iter().map(|attempt| attempt.executor);
+                match self.hides_payloads(permit, process.submitter_grant, executors).await? {
+                    true => Visibility::None,
+                    false => Visibility::All,
+                }
+            }
+            None if permit.own_only().is_some() => {
+                return Err(Error::field("process_id", "is needed with the right `read_own`: name a process"));
+            }
+            None if !permit.shows_payloads() => Visibility::OfSubmitted,
+            _ => Visibility::All,
+        };
+        match (visibility, &filter.text) {
+            (Visibility::None | Visibility::OfSubmitted, Some(_)) => Err(Error::NotPermitted(
+                "searching log lines for text needs a grant with the right `view_payloads`, in force now".into(),
+            )),
+            (visibility, _) => Ok(visibility),
+        }
     }
 }
 

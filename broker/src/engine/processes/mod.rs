@@ -12,6 +12,7 @@ pub(super) mod operations;
 pub(super) mod priority_time;
 pub(super) mod redrive;
 pub(super) mod retry;
+mod shown;
 pub(super) mod submit;
 pub(super) mod submit_batch;
 pub(super) mod watch;

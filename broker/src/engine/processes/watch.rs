@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use apiary_identity::Id;
 use apiary_store::Store;
 use apiary_store::model::{
     ColonyKey, LogCursor, LogFilter, LogLine, Page, ProcessFilter, ProcessSummary, cut_to_bytes,
@@ -20,6 +21,9 @@ use crate::engine::Engine;
 use crate::engine::notify::wakeups::{Change, Transition};
 use crate::engine::notify::watches::{MemoryShare, WatchSlot};
 use crate::engine::processes::list_logs::bytes_of;
+use crate::engine::processes::operations::no_process;
+use crate::engine::processes::shown::{hide, submitted_by};
+use crate::grant_cache::GrantCache;
 use crate::hearing::Hearing;
 use crate::limits::{PAGE_BYTES_MAX, WATCH_LINES_MAX, WATCH_PROCESSES_MAX, WATCH_READ_BYTES_MAX, WATCH_STALL_MAX};
 
@@ -76,13 +80,18 @@ impl Engine {
     ) -> Result<mpsc::Receiver<Result<WatchMessage, Error>>, Error> {
         let place = Arc::new(self.place(&permit).await?);
         let colony = permit.colony().key;
+        let mut is_hidden = false;
         // Subscribed before the first read, so that no change falls between them.
         let changes = self.wakeups.subscribe();
         let mut logs = None;
         if let WatchTarget::Process { process_id, logs: with_logs } = target {
             let known = self.store.get_process(colony, process_id).await?;
-            known.ok_or_else(|| Error::NotFound(format!("no process {process_id} in this colony")))?;
+            let known = known.ok_or_else(|| no_process(permit.colony(), process_id))?;
+            self.check_shown(&permit, process_id, known.submitter).await?;
             if with_logs {
+                let attempts = self.store.attempts(process_id).await?;
+                let executors = attempts.iter().map(|attempt| attempt.executor);
+                is_hidden = self.hides_payloads(&permit, known.submitter, executors).await?;
                 let signs = self.wakeups.subscribe_to_logs();
                 let newest = self.store.list_last_logs(colony, &of_process(process_id), 1).await?;
                 logs =
@@ -94,7 +103,10 @@ impl Engine {
         let (sender, receiver) = mpsc::channel(ahead + 1);
         let watch = Watch {
             store: self.store.clone(),
+            grants: self.grants.clone(),
             colony,
+            own: permit.own_only(),
+            is_hidden,
             place,
             changes,
             logs,
@@ -109,7 +121,12 @@ impl Engine {
 
 struct Watch {
     store: Arc<dyn Store>,
+    grants: Arc<GrantCache>,
     colony: ColonyKey,
+    /// The key whose processes alone are shown, if not all are.
+    own: Option<Id>,
+    /// True if the text of log lines is not for the caller.
+    is_hidden: bool,
     place: Arc<WatchSlot>,
     changes: broadcast::Receiver<Transition>,
     logs: Option<LogReader>,
@@ -184,6 +201,9 @@ impl Watch {
             let Some(newest) = lines.last().map(|line| line.line) else { break };
             last = newest;
             let told = lines.len();
+            if self.is_hidden {
+                lines.iter_mut().for_each(hide);
+            }
             // The bound of one message; a page of lines is below it, unless the database was tampered with.
             cut_to_bytes(&mut lines, PAGE_BYTES_MAX, bytes_of);
             let room = room.keep(lines.iter().map(bytes_of).sum());
@@ -231,6 +251,9 @@ impl Watch {
         let mut room = self.place.room(WATCH_READ_BYTES_MAX).await?;
         let mut processes = self.store.summaries(ids).await?;
         processes.retain(|process| process.colony == self.colony && filter.matches(process));
+        if let Some(key) = &self.own {
+            processes = submitted_by(&self.grants, key, processes).await?;
+        }
         let told = |process: ProcessSummary| {
             let room = room.split(weight(&process));
             WatchMessage { sighting: WatchEvent::Process(Box::new(process)), room }
@@ -318,11 +341,20 @@ async fn next_of<T: Clone>(process_id: Uuid, changes: &mut broadcast::Receiver<T
 #[cfg(test)]
 mod tests {
     use apiary_identity::{KeyPair, SystemClock};
+    use apiary_store::model::RevokedGrant;
     use apiary_store_sqlite::SqliteStore;
     use tokio::sync::mpsc::error::TrySendError;
 
     use super::*;
     use crate::engine::notify::watches::Watches;
+    use crate::grant_cache::UnderGrants;
+
+    /// A broker on which no grant ends.
+    struct Unending;
+
+    impl UnderGrants for Unending {
+        fn end(&self, _: &[RevokedGrant]) {}
+    }
 
     #[tokio::test]
     async fn a_slow_reader_still_learns_why_the_watch_ended() {
@@ -335,8 +367,11 @@ mod tests {
         let watches = Arc::new(Watches::new(Arc::new(SystemClock)));
         let place = Arc::new(watches.take((colony, KeyPair::generate().id()), None).unwrap());
         let watch = Watch {
+            grants: Arc::new(GrantCache::new(store.clone(), Arc::new(SystemClock), Arc::new(Unending), None)),
             store,
             colony,
+            own: None,
+            is_hidden: false,
             place,
             changes,
             logs: None,

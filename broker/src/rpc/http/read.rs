@@ -63,9 +63,9 @@ pub(super) async fn result(State(rpc): State<Arc<Rpc>>, Path(id): Path<String>, 
         let wait = wait(parameters(&parts).find(|(name, _)| *name == "wait").map(|(_, value)| value))?;
         let is_finished = |state| !matches!(state, "waiting" | "blocked" | "running");
         let awaited = encode::await_response(rpc.engine.r#await(permit, id, wait).await?);
-        let process = awaited.process.unwrap_or_default();
+        let process = awaited.process.clone().unwrap_or_default();
         let status = if is_finished(word(process.state()).as_str()) { StatusCode::OK } else { StatusCode::ACCEPTED };
-        Ok((status, Json(ended(&process, awaited.attempt.as_ref()))).into_response())
+        Ok((status, Json(ended(&process, &awaited))).into_response())
     };
     answer(read.await)
 }
@@ -137,6 +137,7 @@ fn whole(detail: pb::GetProcessResponse) -> Value {
     whole.insert("submitter_grant".to_owned(), signed(detail.submitter_grant.as_ref()));
     whole.insert("attempts".to_owned(), detail.attempts.iter().map(attempt).collect());
     whole.insert("attributes".to_owned(), attributes.collect());
+    whole.insert("payload_hidden".to_owned(), detail.payload_hidden.into());
     Value::Object(whole)
 }
 
@@ -180,7 +181,8 @@ fn attempt(one: &pb::Attempt) -> Value {
 }
 
 /// Returns the end of a process, or its state: the output as its executor printed it, and the signed result that contains it.
-fn ended(process: &pb::Process, last: Option<&pb::Attempt>) -> ResultPage {
+fn ended(process: &pb::Process, awaited: &pb::AwaitResponse) -> ResultPage {
+    let last = awaited.attempt.as_ref();
     let result = last.and_then(|attempt| attempt.result.as_ref());
     // Read, not verified: the answer contains the signed bytes for callers who need proof.
     let said = result
@@ -197,6 +199,7 @@ fn ended(process: &pb::Process, last: Option<&pb::Attempt>) -> ResultPage {
         output_base64: said.output_base64,
         result: signed(result),
         executor_grant: signed(last.and_then(|attempt| attempt.executor_grant.as_ref())),
+        payload_hidden: awaited.payload_hidden,
     }
 }
 
@@ -220,6 +223,7 @@ struct ResultPage {
     output_base64: Option<String>,
     result: Value,
     executor_grant: Value,
+    payload_hidden: bool,
 }
 
 /// Returns a signed document in DSSE's form.
