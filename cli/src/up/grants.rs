@@ -75,7 +75,16 @@ fn needs(keys: &Keys, webhook: &WebhookConfig) -> Vec<NeededGrant> {
     let bees = apiary_bees::ALL.iter().zip(&keys.bees);
     let bees = bees.map(|(bee, key)| need(key, bee.name().to_owned(), Role::Executor, bee.scopes(), NONE));
     let mut needs: Vec<NeededGrant> = sources.chain(outbox).chain(bees).collect();
-    let rights = &[GrantRight::Read, GrantRight::Cancel, GrantRight::Operate, GrantRight::ReadEvents];
+    // All that the calls of today ask for, but what takes the colony's own key.
+    let rights = &[
+        GrantRight::Read,
+        GrantRight::Cancel,
+        GrantRight::Operate,
+        GrantRight::Executors,
+        GrantRight::Approve,
+        GrantRight::ReadEvents,
+        GrantRight::ViewPayloads,
+    ];
     needs.push(need(&keys.operator, "operator".to_owned(), Role::User, everything, rights));
     needs
 }

@@ -1,6 +1,6 @@
 //! `apiary grant add`, where there is no network.
 
-use apiary_identity::{Envelope, Grant, Role};
+use apiary_identity::{Envelope, Grant, GrantRight, Role};
 
 use crate::scene::Scene;
 
@@ -91,4 +91,20 @@ fn a_grant_that_would_cover_nothing_is_refused_and_the_flags_are_named() {
     }
     sign_as(&scene, "executor", &[&key[..], &["--right", "read"]].concat()).fails_with(2);
     sign_as(&scene, "user", &[&key[..], &["--right", "read"]].concat()).ok();
+}
+
+#[test]
+fn every_right_is_known_and_an_unknown_one_is_told_the_nearest() {
+    let scene = Scene::new();
+    scene.new_key("colony.pem");
+    let shop = scene.new_key("shop.pem");
+    let rights: Vec<&str> = GrantRight::ALL.iter().flat_map(|right| ["--right", right.as_str()]).collect();
+    sign_as(&scene, "user", &[&["--key", &shop, "--out", "grant.json"], &rights[..]].concat()).ok();
+    let grant: Grant = Envelope::from_json(scene.read("grant.json").as_bytes()).unwrap().open().unwrap();
+    assert_eq!(grant.rights, GrantRight::ALL);
+    let words = sign_as(&scene, "user", &["--key", &shop, "--right", "view_payload"]).fails_with(2);
+    assert!(words.contains("view_payload") && words.contains("view_payloads"), "{words}");
+    assert!(words.contains("read_own"), "all are listed: {words}");
+    let words = sign_as(&scene, "user", &["--key", &shop, "--right", "read", "--right", "read"]).fails_with(2);
+    assert!(words.contains("more than once"), "{words}");
 }

@@ -96,3 +96,30 @@ fn whoever_waits_is_told_again_when_something_else_holds_the_process() {
     let ended = eventually("the wait ends", || waiting.try_wait().unwrap());
     assert_eq!(ended.code(), Some(1), "{}", scene.read("told"));
 }
+
+#[test]
+fn a_reader_without_the_right_to_payloads_is_told_what_it_lacks() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    local.run(&[&COUNT[..], &["--args", r#"{"to":2,"ms":1}"#, "--wait"]].concat()).ok();
+    let (colony, key) = (scene.path("data/keys/colony.pem"), scene.new_key("looker.pem"));
+    let grant = ["grant", "add", "--key", &key, "--role", "user", "--name", "looker", "--right", "read"];
+    local.run(&[&grant[..], &["--colony-key", colony.to_str().unwrap()]].concat()).ok();
+    assert!(local.run(&["grant", "list"]).ok().contains("view_payloads"), "the operator's rights are listed");
+    let key_file = scene.path("looker.pem");
+    let as_looker = |arguments: &[&str]| {
+        local.run(&[&["process"][..], arguments, &["latest", "--key-file", key_file.to_str().unwrap()]].concat())
+    };
+    const HIDDEN: &str = "hidden: needs the right `view_payloads`";
+    let shown = as_looker(&["show"]).ok();
+    assert!(shown.contains(HIDDEN) && shown.contains("succeeded") && !shown.contains("\"to\""), "{shown}");
+    assert_eq!(as_looker(&["show", "-o", "json"]).json()["payload_hidden"], true);
+    let logs = as_looker(&["logs"]).ok();
+    assert!(logs.lines().count() == 2 && logs.lines().all(|line| line.contains(HIDDEN)), "{logs}");
+    let verified = as_looker(&["verify"]);
+    assert!(verified.stdout.contains("hidden") && verified.stdout.contains("holds"), "{}", verified.stdout);
+    let words = verified.fails_with(3);
+    assert!(words.contains("was not verified"), "{words}");
+    let words = as_looker(&["export"]).fails_with(3);
+    assert!(words.contains("cannot be exported") && words.contains("view_payloads"), "{words}");
+}

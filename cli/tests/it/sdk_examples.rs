@@ -22,7 +22,7 @@ apiary key new submitter.pem
 apiary grant add --colony-key $data/keys/colony.pem --key \"$(apiary key id bee.pem)\" \\
   --role executor --name http-bee --function http.call --executor-type http
 apiary grant add --colony-key $data/keys/colony.pem --key \"$(apiary key id submitter.pem)\" \\
-  --role user --name submitter --right read --function http.call --executor-type http
+  --role user --name submitter --right read_own --function http.call --executor-type http
 export APIARY_COLONY=$(apiary key id $data/keys/colony.pem)
 ";
 

@@ -15,7 +15,8 @@ impl Client {
         answer.executor.ok_or_else(|| ClientError::Answer("a registration without its executor".to_owned()))
     }
 
-    /// Lists executors by their first appearance, by pages. For the colony's own key, or a key with the right `read`.
+    /// Lists executors by their first appearance, by pages. For the colony's own key, or a key with the right `read`,
+    /// `executors` or `approve`.
     pub async fn list_executors(
         &self,
         request: v1::ListExecutorsRequest,
@@ -24,7 +25,7 @@ impl Client {
     }
 
     /// Rejects a key that waits for approval; returns `false` if it did not wait. For the colony's own key, or a key
-    /// with the right `operate`.
+    /// with the right `executors` or `approve`.
     pub async fn reject_executor(&self, key: &apiary_identity::Id) -> Result<bool, ClientError> {
         let request = v1::RejectExecutorRequest { key_id: key.to_string() };
         let answer: v1::RejectExecutorResponse =
@@ -33,7 +34,7 @@ impl Client {
     }
 
     /// Starts or ends the drain of the executors with a name, during which they get no new work; returns them. For the
-    /// colony's own key, or a key with the right `operate`.
+    /// colony's own key, or a key with the right `executors`.
     pub async fn drain_executor(&self, name: &str, drain: bool) -> Result<Vec<v1::Executor>, ClientError> {
         let request = v1::DrainExecutorRequest { name: name.to_owned(), drain };
         let answer: v1::DrainExecutorResponse =
@@ -42,7 +43,7 @@ impl Client {
     }
 
     /// Reads the reasons why the executors with a name get no work. For the colony's own key, or a key with the right
-    /// `read`.
+    /// `read` or `executors`.
     pub async fn explain_executor(&self, name: &str) -> Result<v1::ExplainExecutorResponse, ClientError> {
         let request = v1::ExplainExecutorRequest { name: name.to_owned() };
         self.call_signed("/apiary.v1.ExecutorService/ExplainExecutor", request, self.call_timeout()).await

@@ -95,7 +95,8 @@ impl Client {
     }
 
     /// Reads a process with everything needed to verify its chain. The answer proves nothing until it is verified with
-    /// `apiary_identity::chain`.
+    /// `apiary_identity::chain`. Without the right `view_payloads`, spec and results of work that this key neither submitted
+    /// nor ran are left out, and `payload_hidden` is set.
     pub async fn get_process(&self, process_id: Uuid) -> Result<v1::GetProcessResponse, ClientError> {
         let request = v1::GetProcessRequest { process_id: process_id.to_string() };
         self.call_signed("/apiary.v1.ProcessService/GetProcess", request, self.call_timeout()).await

@@ -11,7 +11,7 @@ Examples:
   apiary executor drain finance-2
   apiary executor drain finance-2 --off";
 
-/// Stop handing work to an executor; it finishes its current work. Needs the right `operate`
+/// Stop handing work to an executor; it finishes its current work. Needs the right `executors`
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

@@ -12,7 +12,7 @@ Examples:
   apiary executor list --type finance --state silent --state gone
   apiary executor list --state pending -o json";
 
-/// List executors and their states. Needs the right `read`
+/// List executors and their states. Needs the right `read`, `executors` or `approve`
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

@@ -12,7 +12,7 @@ const EXAMPLES: &str = "\
 Example:
   apiary executor reject finance-2";
 
-/// Reject an executor that waits for approval. It may still be approved later. Needs the rights `read` and `operate`
+/// Reject an executor that waits for approval. It may still be approved later. Needs the right `executors` or `approve`
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

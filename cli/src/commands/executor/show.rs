@@ -11,7 +11,7 @@ Examples:
   apiary executor show finance
   apiary executor show ed25519:… -o json";
 
-/// Show an executor: its equipment, functions and state. Needs the right `read`
+/// Show an executor: its equipment, functions and state. Needs the right `read` or `executors`
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

@@ -1,8 +1,10 @@
 //! `apiary grant add`.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use apiary_identity::{Clock, Envelope, Grant, GrantRight, Id, KeyPair, Role, Scopes};
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -48,7 +50,7 @@ pub(crate) struct Arguments {
     /// An executor type for submitting or claiming; may be given several times
     #[arg(long = "executor-type", value_name = "TYPE")]
     executor_types: Vec<String>,
-    /// An additional right; may be given several times
+    /// An additional right (docs/rights.md); may be given several times
     #[arg(long = "right", value_name = "RIGHT", value_enum)]
     rights: Vec<RightWord>,
     /// Validity of the grant, in days
@@ -70,27 +72,36 @@ enum RoleWord {
     Executor,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum RightWord {
-    /// May read every process and grant of the colony
-    Read,
-    /// May cancel every process
-    Cancel,
-    /// May pause, limit, redrive, discard and drain
-    Operate,
-    /// May read who changed what in the colony, and who was refused
-    #[value(name = "read_events")]
-    ReadEvents,
+/// A right, as an argument.
+#[derive(Clone, Copy)]
+struct RightWord(GrantRight);
+
+impl ValueEnum for RightWord {
+    fn value_variants<'a>() -> &'a [Self] {
+        static ALL: LazyLock<Vec<RightWord>> = LazyLock::new(|| GrantRight::ALL.into_iter().map(RightWord).collect());
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.as_str()).help(meaning(self.0)))
+    }
 }
 
-impl RightWord {
-    fn to_right(self) -> GrantRight {
-        match self {
-            Self::Read => GrantRight::Read,
-            Self::Cancel => GrantRight::Cancel,
-            Self::Operate => GrantRight::Operate,
-            Self::ReadEvents => GrantRight::ReadEvents,
-        }
+fn meaning(right: GrantRight) -> &'static str {
+    match right {
+        GrantRight::Read => "Read every process, grant and executor; includes `read_own`",
+        GrantRight::ReadOwn => "Read the processes that its own key submitted",
+        GrantRight::Cancel => "Cancel every process; includes `cancel_own`",
+        GrantRight::CancelOwn => "Cancel the processes that its own key submitted",
+        GrantRight::Operate => "Redrive, discard, retry and limit; includes `pause`",
+        GrantRight::Pause => "Pause and resume",
+        GrantRight::Schedules => "Manage schedules; no call needs it yet",
+        GrantRight::Executors => "Drain executors, and reject those that wait for approval",
+        GrantRight::Approve => "List executors, and reject those that wait for approval",
+        GrantRight::Signal => "Send signals to processes; no call needs it yet",
+        GrantRight::Archive => "Archive and restore finished processes; no call needs it yet",
+        GrantRight::ReadEvents => "Read who changed what in the colony, and who was refused",
+        GrantRight::ViewPayloads => "See arguments, outputs and log lines of what it may read",
     }
 }
 
@@ -133,7 +144,7 @@ impl Arguments {
             },
             name,
             scopes: Scopes { functions: self.functions.clone(), executor_types: self.executor_types.clone() },
-            rights: self.rights.iter().map(|right| right.to_right()).collect(),
+            rights: self.rights.iter().map(|right| right.0).collect(),
             valid_from: now.saturating_sub(HEAD_START).unwrap_or(Timestamp::MIN),
             valid_until: now.saturating_add(days).unwrap_or(Timestamp::MAX),
         })

@@ -15,7 +15,7 @@ Examples:
   apiary pause add executor-type finance
   apiary pause add colony --reason maintenance";
 
-/// Pause: no work of it is handed out until it is resumed, and no `max_wait` expires. Needs the right `operate`, or the
+/// Pause: no work of it is handed out until it is resumed, and no `max_wait` expires. Needs the right `pause`, or the
 /// colony's key
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]

@@ -15,7 +15,7 @@ Examples:
   apiary pause remove executor-type finance
   apiary pause remove colony";
 
-/// Resume: waiting executors get the work at once. Needs the right `operate`, or the colony's key
+/// Resume: waiting executors get the work at once. Needs the right `pause`, or the colony's key
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

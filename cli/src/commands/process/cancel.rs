@@ -20,7 +20,7 @@ Examples:
 
 /// Cancel a process. A running one is told to stop, and is ended after a grace period in any case
 ///
-/// Needs the right `cancel`, or the colony's own key. A finished process is rejected.
+/// Needs the right `cancel`, or the colony's own key; or `cancel_own`, if your key submitted it. A finished process is rejected.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

@@ -9,7 +9,7 @@ use apiary_identity::{Envelope, Grant, Id, Outcome, OutcomeKind, Role, Spec};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::view::state_word;
+use super::view::{HIDDEN, state_word};
 
 /// Number of attempts that a broker shows at least, if there are that many: three of the largest fit into an answer.
 const SHOWN_MIN: usize = 3;
@@ -21,6 +21,9 @@ pub(crate) struct Link {
     pub(crate) link: String,
     /// True if the link is valid.
     pub(crate) holds: bool,
+    /// True if the link was not checked, because the caller may not see it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) hidden: bool,
     /// Contents of the link, or its fault.
     pub(crate) words: String,
 }
@@ -29,7 +32,11 @@ impl Link {
     fn new(link: impl Into<String>, checked: Result<String, String>) -> Self {
         let holds = checked.is_ok();
         let (Ok(words) | Err(words)) = checked;
-        Self { link: link.into(), holds, words }
+        Self { link: link.into(), holds, hidden: false, words }
+    }
+
+    fn hidden(link: impl Into<String>, words: &str) -> Self {
+        Self { link: link.into(), holds: false, hidden: true, words: words.to_owned() }
     }
 }
 
@@ -37,6 +44,9 @@ impl Link {
 pub(crate) fn examine(colony: &Id, process_id: Uuid, answer: &v1::GetProcessResponse) -> Vec<Link> {
     let process = answer.process.clone().unwrap_or_default();
     let grant = submitter(colony, answer, &process);
+    if answer.payload_hidden {
+        return examine_grants(colony, answer, grant);
+    }
     let spec = spec(colony, process_id, answer, &process);
     let mut links = vec![
         Link::new("colony", Ok(format!("pinned to {colony}"))),
@@ -57,6 +67,24 @@ pub(crate) fn examine(colony: &Id, process_id: Uuid, answer: &v1::GetProcessResp
         outcomes.push(checked);
     }
     links.push(Link::new("result", check_result(&process, answer, &outcomes)));
+    links
+}
+
+/// Verifies the grants of a process whose spec and results the caller may not see.
+fn examine_grants(colony: &Id, answer: &v1::GetProcessResponse, grant: Result<String, String>) -> Vec<Link> {
+    let mut links = vec![
+        Link::new("colony", Ok(format!("pinned to {colony}"))),
+        Link::new("grant", grant),
+        Link::hidden("spec", &format!("not checked, {HIDDEN}")),
+    ];
+    for attempt in &answer.attempts {
+        let name = format!("attempt {}", attempt.attempt);
+        links.push(match executor(colony, attempt) {
+            Ok(executor) => Link::hidden(name, &format!("`{}` may run work; its result is {HIDDEN}", executor.name)),
+            Err(words) => Link::new(name, Err(words)),
+        });
+    }
+    links.push(Link::hidden("result", &format!("not checked, {HIDDEN}")));
     links
 }
 
@@ -109,11 +137,7 @@ fn check_attempt(
     if attempt.attempt != number {
         return Err(format!("the broker shows attempt {} in place of attempt {number}", attempt.attempt));
     }
-    let grant = open_grant(colony, attempt.executor_grant.as_ref(), "the executor")?;
-    if grant.role != Role::Executor {
-        return Err(format!("`{}` is {}, and only executors run work", grant.name, grant.role.as_str()));
-    }
-    told("executor", &attempt.executor, &grant.name)?;
+    executor(colony, attempt)?;
     let Some(result) = attempt.result.as_ref() else {
         return match attempt.outcome.as_str() {
             "succeeded" | "failed" | "refused" => {
@@ -128,6 +152,16 @@ fn check_attempt(
     told("outcome", &attempt.outcome, ending(outcome.outcome))?;
     told("reason", &attempt.reason, outcome.failure.as_deref().unwrap_or_default())?;
     Ok(Some(outcome))
+}
+
+/// Verifies the grant of an attempt's executor.
+fn executor(colony: &Id, attempt: &v1::Attempt) -> Result<Grant, String> {
+    let grant = open_grant(colony, attempt.executor_grant.as_ref(), "the executor")?;
+    if grant.role != Role::Executor {
+        return Err(format!("`{}` is {}, and only executors run work", grant.name, grant.role.as_str()));
+    }
+    told("executor", &attempt.executor, &grant.name)?;
+    Ok(grant)
 }
 
 fn describe_attempt(attempt: &v1::Attempt, outcome: Option<&Outcome>) -> String {

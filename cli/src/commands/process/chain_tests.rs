@@ -219,3 +219,27 @@ fn an_empty_answer_breaks_everywhere() {
     let links = examine(&KeyPair::generate().id(), Uuid::nil(), &v1::GetProcessResponse::default());
     assert_eq!(links.iter().filter(|link| link.holds).count(), 2, "{links:?}");
 }
+
+#[test]
+fn what_is_hidden_is_neither_verified_nor_broken() {
+    let mut scene = Scene::new().attempt("succeeded", Some(OutcomeKind::Succeeded));
+    (scene.answer.payload_hidden, scene.answer.spec, scene.answer.attempts[0].result) = (true, None, None);
+    let marks = |links: Vec<Link>| -> Vec<(String, bool, bool)> {
+        links.into_iter().map(|link| (link.link, link.holds, link.hidden)).collect()
+    };
+    let expected = [
+        ("colony", true, false),
+        ("grant", true, false),
+        ("spec", false, true),
+        ("attempt 1", false, true),
+        ("result", false, true),
+    ]
+    .map(|(link, holds, hidden)| (link.to_owned(), holds, hidden));
+    assert_eq!(marks(scene.links(ProcessState::Succeeded)), expected);
+    // A grant that does not hold is broken, whatever is hidden.
+    let mut scene = Scene::new().attempt("succeeded", Some(OutcomeKind::Succeeded));
+    (scene.answer.payload_hidden, scene.answer.spec) = (true, None);
+    scene.answer.attempts[0].executor = "another".to_owned();
+    let broken = scene.links(ProcessState::Succeeded).into_iter().find(|link| !link.holds && !link.hidden).unwrap();
+    assert_eq!(broken.link, "attempt 1");
+}

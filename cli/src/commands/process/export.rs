@@ -5,6 +5,7 @@ use clap::Args;
 use super::bundle::Bundle;
 use super::select::Which;
 use crate::context::Context;
+use crate::exit::{Exit, Fault};
 use crate::profile;
 
 const EXAMPLES: &str = "\
@@ -27,6 +28,12 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let client = profile::client(&context.settings)?;
     let process_id = arguments.id.find(&client).await?;
-    let bundle = Bundle::new(client.colony(), &client.get_process(process_id).await?)?;
+    let answer = client.get_process(process_id).await?;
+    if answer.payload_hidden {
+        let words = format!("process {process_id} cannot be exported: its spec and results are hidden");
+        let hint = "ask with its submitter's or the colony's key, or for a grant with the right `view_payloads`";
+        return Err(Fault::new(Exit::Refused, words).hint(hint).into());
+    }
+    let bundle = Bundle::new(client.colony(), &answer)?;
     context.format.print(&bundle, |bundle| serde_json::to_string_pretty(bundle).unwrap_or_default())
 }

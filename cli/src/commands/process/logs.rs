@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::follow::{Observation, follow};
 use super::select::Which;
+use super::view::HIDDEN;
 use crate::arguments::{Level, Past, whole};
 use crate::context::Context;
 use crate::output::{BAD, STRONG, WARN, plain, styled};
@@ -62,6 +63,9 @@ pub(super) struct LineView {
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     fields: Option<Box<RawValue>>,
+    /// True if the broker keeps message and fields from the caller.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    payload_hidden: bool,
 }
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
@@ -136,6 +140,7 @@ impl From<v1::LogLine> for LineView {
             level: line.level,
             message: line.message,
             fields: serde_json::from_str(&line.fields).ok(),
+            payload_hidden: line.payload_hidden,
         }
     }
 }
@@ -150,7 +155,8 @@ impl LineView {
             level => styled(STRONG, &plain(&format!("{level:<6}"))),
         };
         let fields = self.fields.as_ref().map(|fields| format!(" {}", plain(fields.get()))).unwrap_or_default();
-        format!("{} {level} {}{fields}", plain(&time), plain(&self.message))
+        let message = if self.payload_hidden { HIDDEN } else { &self.message };
+        format!("{} {level} {}{fields}", plain(&time), plain(message))
     }
 
     /// Formats the line with its process.

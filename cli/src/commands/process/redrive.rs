@@ -25,7 +25,7 @@ Examples:
 ///
 /// Needs the right `operate`, or the colony's own key. With a changed option, your key signs a new spec with the old
 /// one's arguments; the old process is failed and refers to the new one. This also needs the right to submit such a
-/// spec, and the right `read`.
+/// spec, and the rights `read` and `view_payloads`.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -47,6 +47,10 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         client.redrive(process_id).await?
     } else {
         let old = client.get_process(process_id).await?;
+        if old.payload_hidden {
+            let words = format!("process {process_id} cannot be changed: its spec is hidden");
+            return Err(Fault::new(Exit::Refused, words).hint("this needs the right `view_payloads`").into());
+        }
         client.redrive_as(process_id, &changed(&client, process_id, &old, arguments)?).await?
     };
     context.format.print(&ProcessView::from(process), line)

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::requires;
 use super::select::Which;
-use super::view::{AttemptView, AttributeView, ContentView, ProcessView};
+use super::view::{AttemptView, AttributeView, ContentView, HIDDEN, ProcessView};
 use crate::context::Context;
 use crate::output::{STRONG, hanging, plain, styled};
 use crate::profile;
@@ -52,6 +52,9 @@ pub(super) struct ShowOutput {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attributes: Vec<AttributeView>,
     attempts: Vec<AttemptView>,
+    /// True if the broker keeps arguments, output and attributes from the caller.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    payload_hidden: bool,
 }
 
 /// Terms of execution, from the spec.
@@ -136,6 +139,7 @@ pub(super) async fn read(client: &Client, process_id: Uuid) -> anyhow::Result<Sh
         output,
         attributes: answer.attributes.into_iter().map(AttributeView::from).collect(),
         attempts: answer.attempts.iter().map(AttemptView::from).collect(),
+        payload_hidden: answer.payload_hidden,
         process: answer.process.unwrap_or_default().into(),
     })
 }
@@ -193,6 +197,7 @@ pub(super) fn text(shown: &ShowOutput) -> String {
     for (name, value) in shown.terms.iter().flat_map(Terms::lines) {
         line(name, value);
     }
+    line("payloads", if shown.payload_hidden { HIDDEN.to_owned() } else { String::new() });
     line("args", shown.args.as_ref().map(ContentView::line).unwrap_or_default());
     for attempt in &shown.attempts {
         let ended = moment(attempt.ended_at);

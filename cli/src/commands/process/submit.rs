@@ -92,7 +92,7 @@ pub(crate) struct Arguments {
     /// Only for executors with this name; may be given several times
     #[arg(long = "executor", value_name = "NAME")]
     executor_names: Vec<String>,
-    /// Wait until the process is finished, and show it with its output; fails if it failed. Needs the right `read`
+    /// Wait until the process is finished, and show it with its output; fails if it failed. Needs the right `read_own`
     #[arg(long)]
     wait: bool,
     /// Same as --wait, and meanwhile show log lines and progress

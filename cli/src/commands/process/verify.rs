@@ -14,7 +14,7 @@ use super::chain::{Link, examine};
 use super::select::Which;
 use crate::context::Context;
 use crate::exit::{Exit, Fault};
-use crate::output::{BAD, GOOD, plain, styled};
+use crate::output::{BAD, GOOD, WARN, plain, styled};
 use crate::{files, profile};
 
 const EXAMPLES: &str = "\
@@ -26,7 +26,7 @@ Examples:
 /// Verify a process's chain of signatures on this machine: colony key, grant, spec, attempts, result
 ///
 /// The broker is not trusted: the colony's id comes from your settings, and the broker's statements must equal the
-/// signed ones. Exits with 6, and names the link, if a byte was altered.
+/// signed ones. Exits with 6, and names the link, if a byte was altered; with 3 if your key may not see what was signed.
 ///
 /// A file from `apiary process export` needs no broker and no key: the colony's id is enough.
 #[derive(Args)]
@@ -77,8 +77,14 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     };
     let process_id = verdict.process_id;
     context.format.print(&verdict, text)?;
-    match verdict.links.iter().find(|link| !link.holds) {
-        None => Ok(()),
+    match verdict.links.iter().find(|link| !link.holds && !link.hidden) {
+        None if verdict.verified => Ok(()),
+        None => Err(Fault::new(
+            Exit::Refused,
+            format!("process {process_id} was not verified: its spec and results are hidden"),
+        )
+        .hint("ask with its submitter's or the colony's key, or for a grant with the right `view_payloads`")
+        .into()),
         Some(link) => Err(Fault::new(
             Exit::Broken,
             format!("process {process_id} is broken at its {}: {}", link.link, link.words),
@@ -115,7 +121,11 @@ impl Verdict {
 pub(crate) fn text(verdict: &Verdict) -> String {
     let mut text = format!("process {}\n", verdict.process_id);
     for link in &verdict.links {
-        let mark = if link.holds { styled(GOOD, "holds ") } else { styled(BAD, "BROKEN") };
+        let mark = match (link.holds, link.hidden) {
+            (true, _) => styled(GOOD, "holds "),
+            (false, true) => styled(WARN, "hidden"),
+            (false, false) => styled(BAD, "BROKEN"),
+        };
         let _ = writeln!(text, "  {mark}  {:<10} {}", link.link, plain(&link.words));
     }
     text

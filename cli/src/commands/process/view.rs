@@ -9,6 +9,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+/// Text in place of a payload that the broker keeps from the caller.
+pub(crate) const HIDDEN: &str = "hidden: needs the right `view_payloads`";
+
 /// A process without its documents, as stated by the broker.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ProcessView {
