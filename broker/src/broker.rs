@@ -87,6 +87,7 @@ impl Broker {
             REQUEST_WINDOW_MS,
             engine.refusals(),
             engine.metrics(),
+            engine.addresses(),
         );
         let bodies = bodies();
         show_bodies(&bodies, &tasks);

@@ -1,9 +1,11 @@
 //! The broker: keeps signed specs, hands them out under leases, keeps signed results.
 //!
 //! Layers, each knowing only those below it: `rpc` translates, `engine` decides, `auth` says who may,
-//! `grant_cache` remembers grants, `refusals` gathers refused calls, and the crate `apiary-store` says what a database must do.
+//! `grant_cache` remembers grants, `refusals` gathers refused calls and `addresses` the networks of keys, and the crate
+//! `apiary-store` says what a database must do.
 //! [`Broker`] is the only place that wires them.
 
+mod addresses;
 mod auth;
 mod broker;
 pub mod config;

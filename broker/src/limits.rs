@@ -359,10 +359,24 @@ pub const REFUSAL_CLAIMED_PER_PEER_MAX: usize = 8;
 pub const REFUSAL_CLAIM_BYTES_MAX: usize = 4096;
 /// The interval at which gathered refusals are written.
 pub const REFUSALS_TICK: Duration = Duration::from_secs(1);
-/// Accepted changes that a colony's stream keeps; beyond it the oldest are deleted.
+/// Changes by members that a colony's stream keeps; beyond it the oldest are deleted.
 pub const EVENT_CHANGES_MAX: i64 = 100_000;
-/// Refusals that a colony's stream keeps; beyond it the oldest are deleted.
+/// The same, of refusals.
 pub const EVENT_REFUSALS_MAX: i64 = 20_000;
+/// The same, of changes that need the key of the colony or of the server's owner.
+pub const EVENT_OWNED_MAX: i64 = 20_000;
+/// The same, of keys that ask for approval.
+pub const EVENT_NEWCOMERS_MAX: i64 = 5_000;
+/// The same, of new addresses of keys.
+pub const EVENT_ADDRESSES_MAX: i64 = 5_000;
+/// Keys whose networks a broker has in memory; beyond it all are forgotten, and looked up in the database again.
+pub const KEY_NETWORKS_KEYS_MAX: usize = 8192;
+/// Networks of one key in memory; beyond it the oldest are forgotten there.
+pub const KEY_NETWORKS_PER_KEY_MAX: usize = 16;
+/// Networks that wait to be looked up in the database; further ones wait for another call.
+pub const KEY_NETWORKS_DUE_MAX: usize = 256;
+/// Networks of one key that a broker looks up in an hour: whoever holds a key can have any number of addresses.
+pub const KEY_NETWORKS_PER_HOUR_MAX: u32 = 16;
 /// Events of a colony that one statement deletes.
 pub const EVENT_ROWS_MAX: i64 = 1000;
 /// The interval at which events past their bounds are searched for.

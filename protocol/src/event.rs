@@ -21,8 +21,10 @@ pub enum EventKind {
     LimitSet,
     /// A limit was removed.
     LimitRemoved,
-    /// An executor registered for the first time, or asks for approval.
+    /// An executor with a grant registered for the first time.
     ExecutorRegistered,
+    /// A key without a grant asks for approval as an executor.
+    ExecutorAsked,
     /// An executor that asked for approval was rejected.
     ExecutorRejected,
     /// Executors of a name get no new work.
@@ -47,6 +49,8 @@ pub enum EventKind {
     BulkResumed,
     /// A bulk action came to its end.
     BulkFinished,
+    /// A key made its first call from a network, after calls from others.
+    KeyNewAddress,
     /// A signature, or what it is over, was wrong.
     RefusedSignature,
     /// The key never had a grant of the colony.
@@ -69,9 +73,25 @@ pub enum EventKind {
     RefusedWork,
 }
 
+/// A class of events. Each has a bound of its own in a colony's stream, so that whoever causes events of one class pushes out none of
+/// another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EventClass {
+    /// Changes by members: pauses, limits, executors, processes, bulk actions.
+    Operation,
+    /// Refusals, which anybody can cause.
+    Refusal,
+    /// Changes that need the key of the colony or of the server's owner.
+    Owner,
+    /// Requests of keys without a grant, which anybody can make.
+    Newcomer,
+    /// New addresses of known keys.
+    Address,
+}
+
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::ColonyCreated,
         Self::GrantAdded,
         Self::GrantRevoked,
@@ -81,6 +101,7 @@ impl EventKind {
         Self::LimitSet,
         Self::LimitRemoved,
         Self::ExecutorRegistered,
+        Self::ExecutorAsked,
         Self::ExecutorRejected,
         Self::ExecutorDrained,
         Self::ExecutorUndrained,
@@ -93,6 +114,7 @@ impl EventKind {
         Self::BulkStopped,
         Self::BulkResumed,
         Self::BulkFinished,
+        Self::KeyNewAddress,
         Self::RefusedSignature,
         Self::RefusedUnknownKey,
         Self::RefusedRevoked,
@@ -117,6 +139,7 @@ impl EventKind {
             Self::LimitSet => "limit.set",
             Self::LimitRemoved => "limit.removed",
             Self::ExecutorRegistered => "executor.registered",
+            Self::ExecutorAsked => "executor.asked",
             Self::ExecutorRejected => "executor.rejected",
             Self::ExecutorDrained => "executor.drained",
             Self::ExecutorUndrained => "executor.undrained",
@@ -129,6 +152,7 @@ impl EventKind {
             Self::BulkStopped => "bulk.stopped",
             Self::BulkResumed => "bulk.resumed",
             Self::BulkFinished => "bulk.finished",
+            Self::KeyNewAddress => "key.new_address",
             Self::RefusedSignature => "refused.signature",
             Self::RefusedUnknownKey => "refused.unknown_key",
             Self::RefusedRevoked => "refused.revoked",
@@ -149,7 +173,18 @@ impl EventKind {
 
     /// Returns true for a refusal.
     pub fn is_refusal(self) -> bool {
-        self.noun() == "refused"
+        self.class() == EventClass::Refusal
+    }
+
+    /// Returns the class, by whoever can cause such events.
+    pub fn class(self) -> EventClass {
+        match self {
+            Self::ColonyCreated | Self::GrantAdded | Self::GrantRevoked | Self::GuardSet => EventClass::Owner,
+            Self::ExecutorAsked => EventClass::Newcomer,
+            Self::KeyNewAddress => EventClass::Address,
+            _ if self.noun() == "refused" => EventClass::Refusal,
+            _ => EventClass::Operation,
+        }
     }
 
     /// Returns the part of the word before the dot, by which several kinds can be asked for at once.
@@ -164,9 +199,35 @@ impl fmt::Display for EventKind {
     }
 }
 
+impl EventClass {
+    /// Every class, in the order of the numbers.
+    pub const ALL: [Self; 5] = [Self::Operation, Self::Refusal, Self::Owner, Self::Newcomer, Self::Address];
+
+    /// Returns the number that databases store.
+    pub fn number(self) -> i16 {
+        match self {
+            Self::Operation => 0,
+            Self::Refusal => 1,
+            Self::Owner => 2,
+            Self::Newcomer => 3,
+            Self::Address => 4,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn classes_are_numbered_in_their_order() {
+        for (number, class) in (0..).zip(EventClass::ALL) {
+            assert_eq!(class.number(), number);
+            assert!(EventKind::ALL.into_iter().any(|kind| kind.class() == class), "{class:?} has a kind");
+        }
+        assert_eq!(EventKind::GrantRevoked.class(), EventClass::Owner);
+        assert_eq!(EventKind::PauseAdded.class(), EventClass::Operation);
+    }
 
     #[test]
     fn a_word_is_of_one_kind() {

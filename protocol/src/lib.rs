@@ -12,7 +12,7 @@ mod reason;
 #[cfg(feature = "schema")]
 pub mod schema;
 
-pub use event::EventKind;
+pub use event::{EventClass, EventKind};
 pub use fault::Fault;
 pub use journal::{AttributeKind, LogLevel};
 pub use reason::Reason;

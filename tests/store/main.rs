@@ -31,6 +31,7 @@ mod colonies;
 mod counts;
 mod crowds;
 mod dependencies;
+mod event_classes;
 mod events;
 mod executors;
 mod grants;

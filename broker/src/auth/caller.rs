@@ -16,6 +16,7 @@ use super::policy::{Extent, Ground, extent, needed};
 use super::replay::Replay;
 use super::{Permit, PermitHolder, ServerPermit};
 use crate::Error;
+use crate::addresses::KeyAddresses;
 use crate::grant_cache::GrantCache;
 use crate::limits::CLOCK_SKEW_MS_MAX;
 use crate::metrics::BrokerMetrics;
@@ -64,6 +65,7 @@ pub(crate) struct Auth {
     replay: Replay,
     pub(super) refusals: Arc<Refusals>,
     metrics: Arc<BrokerMetrics>,
+    pub(super) addresses: Arc<KeyAddresses>,
 }
 
 impl Auth {
@@ -75,9 +77,10 @@ impl Auth {
         window_ms: i64,
         refusals: Arc<Refusals>,
         metrics: Arc<BrokerMetrics>,
+        addresses: Arc<KeyAddresses>,
     ) -> Self {
         let replay = Replay::new(window_ms);
-        Self { grants, clock, broker_id, server_owner, window_ms, replay, refusals, metrics }
+        Self { grants, clock, broker_id, server_owner, window_ms, replay, refusals, metrics, addresses }
     }
 
     /// Checks the signature of a document, and reads it.

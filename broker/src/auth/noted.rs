@@ -77,7 +77,7 @@ impl Auth {
 
     /// Permits a caller to do `A`, by the policy's table.
     pub(crate) async fn permit<A: Action>(&self, caller: &Caller) -> Result<Permit<A>, Error> {
-        self.by_caller(caller, self.check_permit(caller).await)
+        self.met(self.by_caller(caller, self.check_permit(caller).await))
     }
 
     /// Permits a caller to claim work of one executor type. Returns all of the caller's grants that cover it, because an executor may
@@ -87,7 +87,7 @@ impl Auth {
         caller: &Caller,
         executor_type: &str,
     ) -> Result<(Permit<action::Claim>, Vec<GrantRecord>), Error> {
-        self.by_caller(caller, self.check_claim(caller, executor_type).await)
+        self.met_with(self.by_caller(caller, self.check_claim(caller, executor_type).await))
     }
 
     /// Permits an executor to register: one with a grant, or a key that never had one and asks for approval.
@@ -96,7 +96,7 @@ impl Auth {
         caller: &Caller,
         executor_type: &str,
     ) -> Result<Permit<action::RegisterExecutor>, Error> {
-        self.by_caller(caller, self.check_register(caller, executor_type).await)
+        self.met(self.by_caller(caller, self.check_register(caller, executor_type).await))
     }
 
     /// Permits the server owner, and no other key, to create a colony.
@@ -109,7 +109,7 @@ impl Auth {
         &self,
         envelope: &Envelope,
     ) -> Result<(Permit<action::RevokeGrant>, Revocation), Error> {
-        self.by_signer(envelope, self.check_revoke_grant(envelope).await)
+        self.met_with(self.by_signer(envelope, self.check_revoke_grant(envelope).await))
     }
 
     /// Permits the submit of this spec: its own signature is the permission.
@@ -121,22 +121,28 @@ impl Auth {
         {
             self.note_as(EventKind::RefusedTime, error, Suspect::signer(envelope, error));
         }
-        self.by_signer(envelope, permitted)
+        self.met_with(self.by_signer(envelope, permitted))
     }
 
     /// Permits the end of an attempt with this result: its own signature is the permission.
     pub(crate) async fn permit_result<A: Action>(&self, envelope: &Envelope) -> Result<(Permit<A>, Outcome), Error> {
-        self.by_signer(envelope, self.check_result(envelope).await)
+        self.met_with(self.by_signer(envelope, self.check_result(envelope).await))
     }
 
     /// Permits the end of an attempt with this result, as a success or a failure according to its outcome.
     pub(crate) async fn permit_end(&self, envelope: &Envelope) -> Result<End, Error> {
-        self.by_signer(envelope, self.check_end(envelope).await)
+        let end = self.by_signer(envelope, self.check_end(envelope).await);
+        match &end {
+            Ok(End::Complete(permit, _)) => self.meet(permit),
+            Ok(End::Fail(permit, _)) => self.meet(permit),
+            Err(_) => {}
+        }
+        end
     }
 
     /// Permits this progress report: its own signature is the permission.
     pub(crate) async fn permit_report(&self, envelope: &Envelope) -> Result<(Permit<action::Report>, Progress), Error> {
-        self.by_signer(envelope, self.check_report(envelope).await)
+        self.met_with(self.by_signer(envelope, self.check_report(envelope).await))
     }
 
     /// Permits this grant: the colony's own signature is the permission.
@@ -144,7 +150,7 @@ impl Auth {
         &self,
         envelope: &Envelope,
     ) -> Result<(Permit<action::AddGrant>, Grant), Error> {
-        self.by_signer(envelope, self.check_add_grant(envelope).await)
+        self.met_with(self.by_signer(envelope, self.check_add_grant(envelope).await))
     }
 
     /// Permits a change of the colony's rules: the colony's own signature is the permission.
@@ -152,7 +158,7 @@ impl Auth {
         &self,
         envelope: &Envelope,
     ) -> Result<(Permit<action::SetGuard>, Guard), Error> {
-        self.by_signer(envelope, self.check_set_guard(envelope).await)
+        self.met_with(self.by_signer(envelope, self.check_set_guard(envelope).await))
     }
 
     /// Notes the refusal of a call whose signature was checked, if it was refused, and passes its outcome on.
@@ -164,6 +170,22 @@ impl Auth {
     pub(crate) fn unread(&self, signed: Option<&SignedRequest>, error: Error) -> Error {
         self.note(&error, signed.map(Suspect::request).unwrap_or_default());
         error
+    }
+
+    /// Notes the address of a call that was permitted, and passes its outcome on.
+    fn met<A: Action>(&self, permitted: Result<Permit<A>, Error>) -> Result<Permit<A>, Error> {
+        permitted.inspect(|permit| self.meet(permit))
+    }
+
+    fn met_with<A: Action, T>(&self, permitted: Result<(Permit<A>, T), Error>) -> Result<(Permit<A>, T), Error> {
+        permitted.inspect(|(permit, _)| self.meet(permit))
+    }
+
+    fn meet<A: Action>(&self, permit: &Permit<A>) {
+        // A key without a grant is told by its request for approval.
+        if !permit.is_strangers() {
+            self.addresses.note(permit.colony().key, permit.key(), |kind, now_ms| permit.event(kind, now_ms));
+        }
     }
 
     fn by_signer<T>(&self, envelope: &Envelope, outcome: Result<T, Error>) -> Result<T, Error> {

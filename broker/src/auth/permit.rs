@@ -160,6 +160,11 @@ impl<A: action::Action> Permit<A> {
         (!is_whole).then(|| needed(B::CALL.need()))
     }
 
+    /// Returns true for a key without a grant.
+    pub(crate) fn is_strangers(&self) -> bool {
+        matches!(self.who, PermitHolder::Stranger(_))
+    }
+
     /// Returns the event of a change that is made with this permit.
     pub(crate) fn event(&self, kind: EventKind, now_ms: i64) -> NewEvent {
         proven(kind, now_ms, self.key(), self.actor())

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::background;
-use super::background::{Bulks, Keeper, RefusalWriter};
+use super::background::{AddressWriter, Bulks, Keeper, RefusalWriter};
 use super::clock::DatabaseClock;
 use super::colonies::get_health;
 use super::commit::committer::Committer;
@@ -39,6 +39,7 @@ use super::processes::submit::{ResubmitFlush, SubmitFlush};
 use super::readiness::Probe;
 use super::retention::RetentionProgress;
 use super::schemas::catalogue::Catalogue;
+use crate::addresses::KeyAddresses;
 use crate::grant_cache::{GrantCache, UnderGrants};
 use crate::hearing::Hearing;
 use crate::limits::{COMMIT_AGE_MAX, READINESS_TIME_MAX};
@@ -89,6 +90,7 @@ pub(crate) struct Engine {
     pub(super) bulks: Arc<Notify>,
     pub(super) refusals: Arc<Refusals>,
     pub(super) metrics: Arc<BrokerMetrics>,
+    addresses: Arc<KeyAddresses>,
     pub(super) polls: PollSlots,
     pub(super) newcomers: PendingByAddress,
     /// Probes of the database: that it answers, and that it takes writes.
@@ -178,6 +180,9 @@ impl Engine {
         let writer = RefusalWriter::new(store.clone(), grants.clone(), clock.clone(), refusals.clone(), lines.clone());
         // Calls that are being answered while the broker drains are refused, too.
         tasks.spawn("refusals", drain.clone(), (writer, finish.clone()), |(writer, stop)| Box::pin(writer.run(stop)));
+        let addresses = Arc::new(KeyAddresses::new(clock.clone()));
+        let writer = AddressWriter::new(store.clone(), addresses.clone(), lines.clone());
+        tasks.spawn("addresses", drain.clone(), (writer, finish.clone()), |(writer, stop)| Box::pin(writer.run(stop)));
         let state = (store.clone(), clock.clone(), lines.clone(), drain.clone());
         let kept_ms = tuning.events_kept_ms;
         tasks.spawn("events", drain.clone(), state, move |(store, clock, lines, stop)| {
@@ -253,6 +258,7 @@ impl Engine {
             bulks: bulks_started,
             refusals,
             metrics,
+            addresses,
             polls: PollSlots::default(),
             newcomers: PendingByAddress::default(),
             probes: Default::default(),
@@ -282,6 +288,11 @@ impl Engine {
     /// Returns the numbers of what it does.
     pub(crate) fn metrics(&self) -> Arc<BrokerMetrics> {
         self.metrics.clone()
+    }
+
+    /// Returns the addresses of keys that it writes.
+    pub(crate) fn addresses(&self) -> Arc<KeyAddresses> {
+        self.addresses.clone()
     }
 
     /// Returns the grants that it works with.

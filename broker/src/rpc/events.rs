@@ -100,7 +100,7 @@ fn event(stored: StoredEvent) -> pb::Event {
     pb::Event {
         position,
         time_ms: event.time_ms,
-        kind: event.kind.as_str().to_owned(),
+        kind: event.kind,
         method: event.method,
         reason: event.reason,
         key_id: event.key.map(|key| key.to_string()).unwrap_or_default(),

@@ -1,14 +1,17 @@
 //! Events in Postgres.
 
 use apiary_database::{query, sql};
-use apiary_store::model::{ColonyKey, EventBounds, EventFilter, EventOrder, EventPage, NewEvent};
+use apiary_store::limits::KEY_NETWORKS_MAX;
+use apiary_store::model::{
+    ColonyKey, EventBounds, EventCounts, EventFilter, EventOrder, EventPage, KeyNetwork, NewEvent,
+};
 use apiary_store::rows::{self, Columns, Fields};
 use apiary_store::{EventStore, StoreResult};
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use crate::fault::{Fault, until_settled};
-use crate::session::Session;
+use crate::session::{Session, Statement};
 use crate::{PostgresStore, column};
 
 #[async_trait::async_trait]
@@ -54,9 +57,12 @@ impl EventStore for PostgresStore {
         head.map_or(Ok(0), |row| Fields::of_summary(&row, "event_heads").number("position"))
     }
 
+    async fn add_key_network(&self, colony: ColonyKey, network: &KeyNetwork, event: &NewEvent) -> StoreResult<bool> {
+        until_settled!(async { add_key_network_once(self, colony, network, event).await })
+    }
+
     async fn forget_events(&self, bounds: &EventBounds) -> StoreResult<u64> {
-        let select =
-            query(sql!("events/forget.sql")).bind(bounds.changes_max).bind(bounds.refusals_max).bind(bounds.before_ms);
+        let select = with_counts(query(sql!("events/forget.sql")), bounds.most).bind(bounds.before_ms);
         let due = self.session().await?.rows(select).await?;
         let mut deleted = 0;
         for row in &due {
@@ -71,25 +77,51 @@ impl EventStore for PostgresStore {
 async fn forget_once(store: &PostgresStore, colony: ColonyKey, bounds: &EventBounds) -> Result<u64, Fault> {
     let mut session = store.session().await?;
     session.begin().await?;
-    let excess =
-        query(sql!("events/forget_excess.sql")).bind(colony.0).bind(bounds.changes_max).bind(bounds.refusals_max);
-    let (changes, refusals) = counts(session.row(excess).await?.as_ref())?;
-    let delete = query(sql!("events/forget_oldest.sql"))
-        .bind(colony.0)
-        .bind(changes.min(bounds.rows_max))
-        .bind(refusals.min(bounds.rows_max))
-        .bind(bounds.before_ms)
-        .bind(bounds.rows_max);
-    let (changes, refusals) = counts(session.row(delete).await?.as_ref())?;
-    let counted = query(sql!("events/forget_counted.sql")).bind(colony.0).bind(changes).bind(refusals);
-    session.changed(counted).await?;
+    let excess = with_counts(query(sql!("events/forget_excess.sql")).bind(colony.0), bounds.most);
+    let excess = counts(session.row(excess).await?.as_ref())?;
+    let delete = with_counts(query(sql!("events/forget_oldest.sql")).bind(colony.0), excess.at_most(bounds.rows_max));
+    let gone = counts(session.row(delete.bind(bounds.before_ms).bind(bounds.rows_max)).await?.as_ref())?;
+    session.changed(with_counts(query(sql!("events/forget_counted.sql")).bind(colony.0), gone)).await?;
     session.commit().await?;
-    Ok((changes + refusals).unsigned_abs())
+    Ok(gone.sum().unsigned_abs())
 }
 
-fn counts(row: Option<&PgRow>) -> StoreResult<(i64, i64)> {
-    let count = |column| crate::number(row, column).map(|count| count.unwrap_or(0));
-    Ok((count("changes")?, count("refusals")?))
+/// Binds a number for each class.
+fn with_counts(statement: Statement<'_>, counts: EventCounts) -> Statement<'_> {
+    counts.0.into_iter().fold(statement, |statement, count| statement.bind(count))
+}
+
+fn counts(row: Option<&PgRow>) -> StoreResult<EventCounts> {
+    rows::event_counts(row.map(|row| row as _))
+}
+
+async fn add_key_network_once(
+    store: &PostgresStore,
+    colony: ColonyKey,
+    network: &KeyNetwork,
+    event: &NewEvent,
+) -> Result<bool, Fault> {
+    let key = network.key.as_bytes().as_slice();
+    let mut session = store.session().await?;
+    session.begin().await?;
+    let add = query(sql!("events/add_key_network.sql"))
+        .bind(colony.0)
+        .bind(key)
+        .bind(network.network.as_str())
+        .bind(network.seen_ms);
+    if session.changed(add).await? == 0 {
+        session.commit().await?;
+        return Ok(false);
+    }
+    let count = session.row(query(sql!("events/count_key_networks.sql")).bind(colony.0).bind(key)).await?;
+    let count = count.as_ref().map_or(Ok(0), |row| Fields::of_summary(row, "key_networks").number("count"))?;
+    if count > KEY_NETWORKS_MAX {
+        let forget = query(sql!("events/forget_key_networks.sql")).bind(colony.0).bind(key).bind(KEY_NETWORKS_MAX);
+        session.changed(forget).await?;
+    }
+    record(&mut session, colony, Some(event).filter(|_| count > 1)).await?;
+    session.commit().await?;
+    Ok(true)
 }
 
 /// Stores the event of a change, if there is one, as the last statement of its transaction.
@@ -118,16 +150,12 @@ async fn add(session: &mut Session, colony: ColonyKey, events: &[NewEvent]) -> R
     }
     let events: Vec<NewEvent> = events.iter().cloned().map(NewEvent::bounded).collect();
     let events = &events[..];
-    let refusals = events.iter().filter(|event| event.kind.is_refusal()).count();
-    let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let insert = query(sql!("events/add.sql"))
         .bind(colony.0)
-        .bind(number(events.len()))
-        .bind(number(refusals))
         .bind(column(events, |event| event.time_ms))
         .bind(column(events, |event| event.count))
         .bind(column(events, |event| event.process_id))
-        .bind(column(events, |event| event.kind.is_refusal()))
+        .bind(column(events, |event| event.kind.class().number()))
         .bind(column(events, |event| event.is_proven))
         .bind(column(events, |event| event.kind.as_str()))
         .bind(column(events, |event| event.method.as_str()))

@@ -19,6 +19,7 @@ fn migrations() -> Vec<Migration> {
         (2, "counts", include_str!("migrations/0002_counts.sql")),
         (3, "events", include_str!("migrations/0003_events.sql")),
         (4, "backups", include_str!("migrations/0004_backups.sql")),
+        (5, "event classes", include_str!("migrations/0005_event_classes.sql")),
     ];
     all.into_iter()
         .map(|(version, name, sql)| {

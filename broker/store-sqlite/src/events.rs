@@ -1,7 +1,10 @@
 //! Events in SQLite.
 
 use apiary_database::{query, sql};
-use apiary_store::model::{ColonyKey, EventBounds, EventFilter, EventOrder, EventPage, NewEvent};
+use apiary_store::limits::KEY_NETWORKS_MAX;
+use apiary_store::model::{
+    ColonyKey, EventBounds, EventCounts, EventFilter, EventOrder, EventPage, KeyNetwork, NewEvent,
+};
 use apiary_store::rows::{self, Columns, Fields};
 use apiary_store::{EventStore, StoreResult};
 use serde::Serialize;
@@ -9,7 +12,7 @@ use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::batch::list;
-use crate::transaction::{Write, read};
+use crate::transaction::{Statement, Write, read};
 
 #[async_trait::async_trait]
 impl EventStore for SqliteStore {
@@ -62,39 +65,58 @@ impl EventStore for SqliteStore {
         head.first().map_or(Ok(0), |row| Fields::of_summary(row, "event_heads").number("position"))
     }
 
+    async fn add_key_network(&self, colony: ColonyKey, network: &KeyNetwork, event: &NewEvent) -> StoreResult<bool> {
+        let key = network.key.as_bytes().as_slice();
+        let mut write = Write::begin(&self.writer).await?;
+        let insert = query(sql!("events/add_key_network.sql"))
+            .bind(colony.0)
+            .bind(key)
+            .bind(network.network.as_str())
+            .bind(network.seen_ms);
+        if write.changed(insert).await? == 0 {
+            return Ok(false);
+        }
+        let count = write.rows(query(sql!("events/count_key_networks.sql")).bind(colony.0).bind(key)).await?;
+        let count = count.first().map_or(Ok(0), |row| Fields::of_summary(row, "key_networks").number("count"))?;
+        if count > KEY_NETWORKS_MAX {
+            let forget = query(sql!("events/forget_key_networks.sql")).bind(colony.0).bind(key).bind(KEY_NETWORKS_MAX);
+            write.changed(forget).await?;
+        }
+        if count > 1 {
+            add(&mut write, colony, std::slice::from_ref(event)).await?;
+        }
+        write.commit().await?;
+        Ok(true)
+    }
+
     async fn forget_events(&self, bounds: &EventBounds) -> StoreResult<u64> {
-        let select =
-            query(sql!("events/forget.sql")).bind(bounds.changes_max).bind(bounds.refusals_max).bind(bounds.before_ms);
+        let select = with_counts(query(sql!("events/forget.sql")), bounds.most).bind(bounds.before_ms);
         let mut deleted = 0;
         for row in &read(&self.readers, select).await? {
             let colony = Fields::of_summary(row, "event_heads").number("colony")?;
             let mut write = Write::begin(&self.writer).await?;
-            let excess =
-                query(sql!("events/forget_excess.sql")).bind(colony).bind(bounds.changes_max).bind(bounds.refusals_max);
+            let excess = with_counts(query(sql!("events/forget_excess.sql")).bind(colony), bounds.most);
             let excess = write.rows(excess).await?;
-            let excess = |column| {
-                let row = excess.first().map(|row| Fields::of_summary(row, "event_heads"));
-                row.map_or(Ok(0), |fields| fields.number(column))
-            };
-            let delete = query(sql!("events/forget_oldest.sql"))
-                .bind(colony)
-                .bind(excess("changes")?.min(bounds.rows_max))
-                .bind(excess("refusals")?.min(bounds.rows_max))
-                .bind(bounds.before_ms)
-                .bind(bounds.rows_max);
-            let gone = write.rows(delete).await?;
-            let mut refusals = 0;
-            for row in &gone {
-                refusals += Fields::of_summary(row, "events").number("is_refusal")?;
+            let excess = rows::event_counts(excess.first().map(|row| row as _))?.at_most(bounds.rows_max);
+            let delete = with_counts(query(sql!("events/forget_oldest.sql")).bind(colony), excess);
+            let mut gone = EventCounts::default();
+            for row in &write.rows(delete.bind(bounds.before_ms).bind(bounds.rows_max)).await? {
+                let class = usize::try_from(Fields::of_summary(row, "events").number("class")?);
+                if let Some(count) = class.ok().and_then(|class| gone.0.get_mut(class)) {
+                    *count += 1;
+                }
             }
-            let all = i64::try_from(gone.len()).unwrap_or(i64::MAX);
-            let counted = query(sql!("events/forget_counted.sql")).bind(colony).bind(all - refusals).bind(refusals);
-            write.changed(counted).await?;
+            write.changed(with_counts(query(sql!("events/forget_counted.sql")).bind(colony), gone)).await?;
             write.commit().await?;
-            deleted += all.unsigned_abs();
+            deleted += gone.sum().unsigned_abs();
         }
         Ok(deleted)
     }
+}
+
+/// Binds a number for each class.
+fn with_counts(statement: Statement<'_>, counts: EventCounts) -> Statement<'_> {
+    counts.0.into_iter().fold(statement, |statement, count| statement.bind(count))
 }
 
 /// An event to store.
@@ -103,7 +125,7 @@ struct EventItem {
     time_ms: i64,
     count: i64,
     process_id: Option<uuid::fmt::Simple>,
-    is_refusal: i64,
+    class: i16,
     is_proven: i64,
     kind: &'static str,
     method: String,
@@ -124,7 +146,7 @@ impl EventItem {
             time_ms: event.time_ms,
             count: event.count,
             process_id: event.process_id.map(Uuid::simple),
-            is_refusal: i64::from(event.kind.is_refusal()),
+            class: event.kind.class().number(),
             is_proven: i64::from(event.is_proven),
             kind: event.kind.as_str(),
             method: event.method,
@@ -164,12 +186,9 @@ async fn add(write: &mut Write, colony: ColonyKey, events: &[NewEvent]) -> Store
     if events.is_empty() {
         return Ok(());
     }
-    let refusals = events.iter().filter(|event| event.kind.is_refusal()).count();
     let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
-    let head = query(sql!("steps/add_events_head.sql"))
-        .bind(colony.0)
-        .bind(count)
-        .bind(i64::try_from(refusals).unwrap_or(i64::MAX));
+    let classes = list(events.iter().map(|event| event.kind.class().number()))?;
+    let head = query(sql!("steps/add_events_head.sql")).bind(colony.0).bind(classes);
     let head = write.rows(head).await?;
     let last = head.first().map_or(Ok(0), |row| Fields::of_summary(row, "event_heads").number("position"))?;
     let items = list(events.iter().map(EventItem::new))?;

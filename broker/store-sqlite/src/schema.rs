@@ -22,6 +22,7 @@ fn migrations() -> Vec<Migration> {
         (4, "readiness", include_str!("migrations/0004_readiness.sql")),
         (5, "health", include_str!("migrations/0005_health.sql")),
         (6, "events", include_str!("migrations/0006_events.sql")),
+        (7, "event classes", include_str!("migrations/0007_event_classes.sql")),
     ];
     all.into_iter()
         .map(|(version, name, sql)| {

@@ -78,5 +78,7 @@ pub const HEALTH_ROWS_MAX: i64 = 5_000;
 pub const EVENT_NAME_BYTES_MAX: usize = 256;
 /// Bytes of the words of an event.
 pub const EVENT_TEXT_BYTES_MAX: usize = 512;
+/// Networks that are remembered of one key; beyond it the oldest are forgotten.
+pub const KEY_NETWORKS_MAX: i64 = 64;
 /// Events that one page reads to find those that match.
 pub const EVENTS_SCANNED_MAX: i64 = 10_000;

@@ -137,6 +137,12 @@ pub fn count_refusal(reason: &str) {
     let _ = CURRENT.try_with(|head| head.calls.metrics.as_ref().map(|metrics| metrics.refused(reason)));
 }
 
+/// Returns the other side of the call in progress, without the cost of its address in words; `None` outside of a call, or if the door gave
+/// no address.
+pub fn current_peer() -> Option<Peer> {
+    CURRENT.try_with(|head| head.peer).ok().flatten()
+}
+
 /// The call in progress, for records of what it did.
 pub struct CurrentCall(Arc<Head>);
 

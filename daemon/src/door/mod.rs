@@ -17,7 +17,7 @@ mod serve;
 pub use blocks::Blocks;
 pub use bodies::{Bodies, BodyBounds, BodyError, BodyHold, BodyLimits, HeldBody, Share};
 pub use call_metrics::{CallMetrics, CallNames};
-pub use calls::{CallService, Calls, CurrentCall, call_span, count_refusal, identify_caller};
+pub use calls::{CallService, Calls, CurrentCall, call_span, count_refusal, current_peer, identify_caller};
 pub use connections::{Connection, ConnectionLimits, Connections};
 pub(crate) use peer::is_forwarded;
 pub use peer::{Peer, TrustedProxies};

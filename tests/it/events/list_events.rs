@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use apiary_daemon::door::TrustedProxies;
 use apiary_executor_sdk::{Client, v1};
 use apiary_identity::{Clock as _, Envelope, GrantRight, KeyPair, OutcomeKind, Revocation, Role, Spec, SystemClock};
-use apiary_tests::TestColony;
+use apiary_tests::{Backend, TestColony, eventually};
 use bytes::Bytes;
 use jiff::SignedDuration;
 use serde_json::json;
@@ -17,6 +18,7 @@ on_each_store!(
     ordinary_work_makes_no_events,
     a_refusal_is_told_by_its_cause,
     work_that_an_executor_refuses_is_told,
+    a_deleted_process_is_told_with_its_function,
     a_stranger_who_asks_for_approval_is_told_once,
     a_call_waits_for_the_next_event,
     a_reader_goes_on_after_a_restart_where_it_was,
@@ -172,6 +174,14 @@ async fn work_that_an_executor_refuses_is_told(colony: TestColony) {
     assert_eq!((event.name.as_str(), event.detail.as_str()), ("bee", "the rules forbid it"));
 }
 
+async fn a_deleted_process_is_told_with_its_function(colony: TestColony) {
+    let (owner, user) = (colony.client(&colony.key), colony.user("ada").await);
+    let id = user.submit_json("t", "charge", &()).await.unwrap().process_id;
+    owner.delete(id).await.unwrap();
+    let event = &list(&owner, "process.deleted").await[0];
+    assert_eq!((event.process_id.as_str(), event.function.as_str()), (&*id.to_string(), "charge"));
+}
+
 async fn a_stranger_who_asks_for_approval_is_told_once(colony: TestColony) {
     let (owner, stranger) = (colony.client(&colony.key), KeyPair::generate());
     let request =
@@ -179,12 +189,12 @@ async fn a_stranger_who_asks_for_approval_is_told_once(colony: TestColony) {
     for _ in 0..3 {
         colony.client(&stranger).register_executor(request()).await.unwrap();
     }
-    let event = wait_for(&owner, "executor.registered", 0).await;
+    let event = wait_for(&owner, "executor.asked", 0).await;
     assert_eq!((event.key_id, event.subject.as_str()), (stranger.id().to_string(), "wasp of type t"));
     assert_eq!((event.detail.as_str(), event.count), ("waits for approval", 1));
     owner.reject_executor(&stranger.id()).await.unwrap();
     assert_eq!(wait_for(&owner, "executor.rejected", 0).await.subject, stranger.id().to_string());
-    assert_eq!(list(&owner, "executor.registered").await.len(), 1);
+    assert_eq!(list(&owner, "executor.asked").await.len(), 1);
 }
 
 async fn a_call_waits_for_the_next_event(colony: TestColony) {
@@ -271,4 +281,40 @@ async fn what_cannot_be_meant_is_refused(colony: TestColony) {
         assert_eq!(refused.reason(), Some("INVALID"), "{field}");
         assert!(refused.to_string().contains(field), "{refused}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_calls_from_a_new_network_is_told_once() {
+    let mut colony = TestColony::start_tuned(Backend::sqlite().await, |config| {
+        config.listen.door.trusted_proxies = TrustedProxies::parse(&["127.0.0.1"]).unwrap();
+    })
+    .await;
+    let user = colony.user("ada").await;
+    let (url, key) = (format!("http://{}/v1/processes", colony.address()), colony.key_of("ada"));
+    let submit = async |address: &str| {
+        let envelope = Envelope::seal(&key, &user.spec("t", "f")).unwrap().to_json();
+        let request = apiary_tests::http().post(&url).header("x-forwarded-for", address).body(envelope);
+        assert!(request.send().await.unwrap().status().is_success());
+    };
+    submit("198.51.100.1").await;
+    // A second network is news only after the first was written, within a second.
+    eventually("the first network is known", async || {
+        let known = colony.backend.number("SELECT count(*) FROM key_networks WHERE network = '198.51.100.0/24'").await;
+        (known == 1).then_some(())
+    })
+    .await;
+    for address in ["203.0.113.7", "203.0.113.8", "198.51.100.9"] {
+        submit(address).await;
+    }
+    let event = wait_for(&colony.client(&colony.key), "key.new_address", 0).await;
+    assert_eq!((event.key_id, event.name.as_str(), event.is_proven), (key.id().to_string(), "ada", true));
+    assert_eq!((event.subject.as_str(), event.address.as_str()), ("203.0.113.0/24", "203.0.113.7"));
+    colony.stop().await;
+    colony.start_again().await;
+    submit("203.0.113.9").await;
+    submit("192.0.2.1").await;
+    let owner = colony.client(&colony.key);
+    let next = wait_for(&owner, "key.new_address", event.position).await;
+    assert_eq!(next.subject, "192.0.2.0/24", "a restart tells nothing again");
+    assert_eq!(list(&owner, "key").await.len(), 2);
 }

@@ -12,11 +12,13 @@
 //! | [`Bulks`] | processes of bulk actions | while there are some |
 //! | [`Keeper`] | finished and deleted processes → gone | their retention is over; every minute, and on and on while it lags |
 //! | [`RefusalWriter`] | gathered refusals → the colonies' events | every second, while there are some |
+//! | [`AddressWriter`] | networks of keys → the database, and new ones → the colonies' events | every second, while there are some |
 //! | [`forget_events`] | events past their bounds → gone | every minute |
 //! | [`buckets`] | buckets of rates → forgotten | they are full again |
 //! | [`fold_counts`] | changes of the numbers of processes → the numbers | every three seconds, after commits |
 //! | [`keep_time`] | the broker's clock → the database's | every minute, where brokers share a database |
 
+mod addresses;
 mod buckets;
 mod bulks;
 mod counts;
@@ -43,6 +45,7 @@ use crate::engine::passes::sweep;
 use crate::limits::{SWEEP_SLEEP_MAX, SWEEP_SLEEP_MIN};
 use crate::metrics::BrokerMetrics;
 
+pub(crate) use addresses::AddressWriter;
 pub(crate) use bulks::Bulks;
 pub(crate) use counts::fold_counts;
 pub(crate) use dependencies::settle_dependencies;

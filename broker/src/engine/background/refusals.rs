@@ -6,15 +6,22 @@ use std::sync::Arc;
 use apiary_daemon::Throttle;
 use apiary_identity::Clock;
 use apiary_protocol::EventKind;
-use apiary_store::model::{Colony, ColonyKey, EventBounds, NewEvent};
+use apiary_store::model::{Colony, ColonyKey, EventBounds, EventCounts, NewEvent};
 use apiary_store::{Store, StoreError, StoreResult};
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::engine::passes::sweep;
 use crate::grant_cache::GrantCache;
-use crate::limits::{EVENT_CHANGES_MAX, EVENT_REFUSALS_MAX, EVENT_ROWS_MAX, EVENTS_SWEEP_INTERVAL, REFUSALS_TICK};
+use crate::limits::{
+    EVENT_ADDRESSES_MAX, EVENT_CHANGES_MAX, EVENT_NEWCOMERS_MAX, EVENT_OWNED_MAX, EVENT_REFUSALS_MAX, EVENT_ROWS_MAX,
+    EVENTS_SWEEP_INTERVAL, REFUSALS_TICK,
+};
 use crate::refusals::{DueEvent, Refusals};
+
+/// The most events of each class that a colony keeps.
+const EVENTS_MAX: EventCounts =
+    EventCounts([EVENT_CHANGES_MAX, EVENT_REFUSALS_MAX, EVENT_OWNED_MAX, EVENT_NEWCOMERS_MAX, EVENT_ADDRESSES_MAX]);
 
 /// The writer of gathered refusals.
 pub(crate) struct RefusalWriter {
@@ -164,7 +171,7 @@ impl RefusalWriter {
     }
 }
 
-fn warn(lines: &Throttle, error: &StoreError, words: &str) {
+pub(super) fn warn(lines: &Throttle, error: &StoreError, words: &str) {
     let error = error.to_string();
     if let Some(held_back) = lines.pass(&format!("events {error}")) {
         tracing::warn!(error, held_back, "{words}");
@@ -172,7 +179,7 @@ fn warn(lines: &Throttle, error: &StoreError, words: &str) {
 }
 
 /// Returns true for an error that may be over when the same is tried again.
-fn passes(error: &StoreError) -> bool {
+pub(super) fn passes(error: &StoreError) -> bool {
     matches!(error, StoreError::Unavailable(_) | StoreError::Trouble(_))
 }
 
@@ -186,8 +193,7 @@ pub(crate) async fn forget_events(
 ) {
     loop {
         let bounds = EventBounds {
-            changes_max: EVENT_CHANGES_MAX,
-            refusals_max: EVENT_REFUSALS_MAX,
+            most: EVENTS_MAX,
             before_ms: kept_ms.map_or(i64::MIN, |kept_ms| clock.now_ms().saturating_sub(kept_ms)),
             rows_max: EVENT_ROWS_MAX,
         };

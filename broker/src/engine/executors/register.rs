@@ -70,12 +70,16 @@ impl Engine {
             count_max: PENDING_EXECUTORS_MAX,
             gives_way_before_ms: now_ms.saturating_sub(PENDING_GIVES_WAY_AFTER_MS),
         };
+        let (kind, detail) = match granted {
+            Some(_) => (EventKind::ExecutorRegistered, ""),
+            None => (EventKind::ExecutorAsked, "waits for approval"),
+        };
         let event = NewEvent {
             subject: format!("{} of type {}", registration.name, registration.executor_type),
-            detail: if granted.is_some() { String::new() } else { "waits for approval".to_owned() },
-            ..permit.event(EventKind::ExecutorRegistered, now_ms)
+            detail: detail.to_owned(),
+            ..permit.event(kind, now_ms)
         };
-        // Strangers make keys for nothing: their events are gathered like refusals, so that they cannot fill the stream.
+        // Strangers make keys for nothing: their events are gathered like refusals, and have a bound of their own.
         let own = granted.is_some().then_some(&event);
         if !self.store.register_executor(colony.key, &registration, room, now_ms, own).await? {
             // The executor does not wait for approval, so it must not take up room.

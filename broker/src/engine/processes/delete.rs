@@ -14,7 +14,13 @@ impl Engine {
     /// Deletes a process that does not run. Its id stays reserved until its spec's `submit_by`.
     pub(crate) async fn delete(&self, permit: Permit<action::Delete>, process_id: Uuid) -> Result<(), Error> {
         let colony = permit.colony();
-        let event = permit.event(EventKind::ProcessDeleted, self.clock.now_ms());
+        // Read before: with the event, the store deletes the spec that names it. A spec never changes.
+        let known = self.store.summaries(&[process_id]).await?;
+        let known = known.into_iter().find(|summary| summary.colony == colony.key);
+        let event = NewEvent {
+            function: known.map(|summary| summary.function).unwrap_or_default(),
+            ..permit.event(EventKind::ProcessDeleted, self.clock.now_ms())
+        };
         let effects = self.operations.delete(colony.key, &[process_id], Some(&event)).await?;
         Self::check_effect(colony, process_id, &effects, "cancel it first, and delete it when it has ended")?;
         tracing::info!(colony = colony.name, %process_id, by = permit.actor(), "process deleted");

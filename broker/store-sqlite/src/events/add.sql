@@ -2,11 +2,11 @@
 -- ?1 colony, ?2 the position before the first, ?3 items: JSON list.
 -- Race won: it runs inside the one write transaction.
 INSERT INTO events (
-    colony, position, time_ms, count, process_id, is_refusal, is_proven, kind, method, reason, key, name, address, function, request_id,
+    colony, position, time_ms, count, process_id, class, is_proven, kind, method, reason, key, name, address, function, request_id,
     subject, detail
 )
 SELECT ?1, ?2 + 1 + item.key, item.value ->> 'time_ms', item.value ->> 'count', unhex(item.value ->> 'process_id'),
-       item.value ->> 'is_refusal', item.value ->> 'is_proven', item.value ->> 'kind', item.value ->> 'method', item.value ->> 'reason',
+       item.value ->> 'class', item.value ->> 'is_proven', item.value ->> 'kind', item.value ->> 'method', item.value ->> 'reason',
        unhex(item.value ->> 'key'), item.value ->> 'name', item.value ->> 'address',
        CASE WHEN item.value ->> 'function' <> '' OR item.value ->> 'process_id' IS NULL THEN item.value ->> 'function'
             ELSE coalesce((

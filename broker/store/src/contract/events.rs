@@ -1,7 +1,7 @@
 //! Events.
 
 use crate::StoreResult;
-use crate::model::{ColonyKey, EventBounds, EventFilter, EventOrder, EventPage, NewEvent};
+use crate::model::{ColonyKey, EventBounds, EventFilter, EventOrder, EventPage, KeyNetwork, NewEvent};
 
 /// The streams of events, one for each colony.
 ///
@@ -26,6 +26,11 @@ pub trait EventStore: Send + Sync {
 
     /// Returns the position of the colony's last event; 0 if there was none.
     async fn last_event(&self, colony: ColonyKey) -> StoreResult<i64>;
+
+    /// Remembers a network of a key; true if it was not known before. The event is stored with it if the key made calls from other
+    /// networks: its first network is no news. Of a key [`KEY_NETWORKS_MAX`](crate::limits::KEY_NETWORKS_MAX) networks are remembered,
+    /// those that were added last. Of two brokers that add the first networks of a key at the same moment, neither may store an event.
+    async fn add_key_network(&self, colony: ColonyKey, network: &KeyNetwork, event: &NewEvent) -> StoreResult<bool>;
 
     /// Deletes the oldest events of every colony that exceeds a bound; returns the number of deleted ones. Their positions are not given
     /// again.

@@ -1,18 +1,19 @@
 //! Events: accepted changes and refusals, in the order of their commits.
 
 use apiary_identity::Id;
-use apiary_protocol::EventKind;
+use apiary_protocol::{EventClass, EventKind};
 use uuid::Uuid;
 
 use crate::limits::{EVENT_NAME_BYTES_MAX, EVENT_TEXT_BYTES_MAX, EVENTS_SCANNED_MAX};
 
-/// An event to store. Empty text means that there is none.
+/// An event. Empty text means that there is none. Its kind is an [`EventKind`] or, of a stored event, a word: a newer broker may have
+/// stored one that this broker does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewEvent {
+pub struct Event<Kind> {
     /// The time.
     pub time_ms: i64,
     /// The kind.
-    pub kind: EventKind,
+    pub kind: Kind,
     /// The RPC's name, or the page's route.
     pub method: String,
     /// The reason of a refusal, as the caller got it.
@@ -39,13 +40,27 @@ pub struct NewEvent {
     pub count: i64,
 }
 
+/// An event to store.
+pub type NewEvent = Event<EventKind>;
+
 /// A stored event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEvent {
     /// The place in the colony's stream: 1 for the first, in the order of the commits, without a gap.
     pub position: i64,
     /// The event.
-    pub event: NewEvent,
+    pub event: Event<String>,
+}
+
+/// A network from which a key made a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyNetwork {
+    /// The key.
+    pub key: Id,
+    /// The network, such as `203.0.113.0/24`.
+    pub network: String,
+    /// The time of the call.
+    pub seen_ms: i64,
 }
 
 /// A filter on events. Absent fields match everything.
@@ -94,14 +109,31 @@ pub struct EventPage {
 /// Bounds of a colony's stream. Beyond them the oldest events are deleted.
 #[derive(Clone, Copy, Debug)]
 pub struct EventBounds {
-    /// The most accepted changes.
-    pub changes_max: i64,
-    /// The most refusals.
-    pub refusals_max: i64,
+    /// The most events of each class.
+    pub most: EventCounts,
     /// The time before which an event is deleted.
     pub before_ms: i64,
     /// The most events of a colony that one call deletes for each bound.
     pub rows_max: i64,
+}
+
+/// Numbers of events by class, in the order of [`EventClass::ALL`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventCounts(pub [i64; EventClass::ALL.len()]);
+
+impl EventCounts {
+    /// Names of the columns that hold the numbers.
+    pub const COLUMNS: [&str; EventClass::ALL.len()] = ["changes", "refusals", "owned", "newcomers", "addresses"];
+
+    /// Returns the sum.
+    pub fn sum(&self) -> i64 {
+        self.0.iter().sum()
+    }
+
+    /// Returns the numbers, each at most so many.
+    pub fn at_most(&self, most: i64) -> Self {
+        Self(self.0.map(|count| count.min(most)))
+    }
 }
 
 impl NewEvent {

@@ -21,7 +21,9 @@ pub use bucket::Bucket;
 pub use bulk::{Bulk, BulkAction, BulkState, BulkStep};
 pub use colony::{Colony, ColonyKey};
 pub use dependency::{FailedParent, Parent, ParentEnd, SettleResult};
-pub use event::{EventBounds, EventFilter, EventOrder, EventPage, NewEvent, StoredEvent};
+pub use event::{
+    Event, EventBounds, EventCounts, EventFilter, EventOrder, EventPage, KeyNetwork, NewEvent, StoredEvent,
+};
 pub use executor::{
     AnnouncedFunction, Announcement, ExecutorFilter, ExecutorRecord, ExpiryBounds, FunctionStatistics, LastSeen,
     MinMeanMax, PendingBound, Registration, RevokedGrant,

@@ -1,11 +1,10 @@
 //! Rows about events.
 
 use apiary_identity::Id;
-use apiary_protocol::EventKind;
 
 use super::{Columns, Fields};
 use crate::StoreResult;
-use crate::model::{EventOrder, EventPage, NewEvent, StoredEvent};
+use crate::model::{Event, EventCounts, EventOrder, EventPage, StoredEvent};
 
 /// Reads a page from rows of an event each, and the columns `head`, `scanned_to` and `scanned` in every row. The last row of a page
 /// without events has no position.
@@ -39,19 +38,29 @@ pub fn event_page(rows: &[&dyn Columns], order: EventOrder, size: i64, scan_max:
     Ok(page)
 }
 
+/// Reads the numbers of events of each class; zeros without a row.
+pub fn event_counts(row: Option<&dyn Columns>) -> StoreResult<EventCounts> {
+    let mut counts = EventCounts::default();
+    if let Some(row) = row {
+        let fields = Fields::of_summary(row, "event_heads");
+        for (count, column) in counts.0.iter_mut().zip(EventCounts::COLUMNS) {
+            *count = fields.number(column)?;
+        }
+    }
+    Ok(counts)
+}
+
 /// Reads from `is_new` if a statement added a row, and found none that was there.
 pub fn is_new(row: &dyn Columns) -> bool {
     row.small("is_new").is_ok_and(|is_new| is_new == Some(1))
 }
 
 fn event(fields: &Fields<'_>) -> StoreResult<StoredEvent> {
-    let word = fields.text("kind")?;
-    let kind = EventKind::from_word(&word)
-        .ok_or_else(|| fields.corrupt("kind", format!("is {word:?}, which this broker does not know")))?;
     let key = fields.bytes_if_any("key")?.map(|bytes| Id::from_slice(&bytes));
-    let event = NewEvent {
+    let event = Event {
         time_ms: fields.number("time_ms")?,
-        kind,
+        // As a word: a newer broker may have written kinds that this one does not know, and its reader gets past them.
+        kind: fields.text("kind")?,
         method: fields.text("method")?,
         reason: fields.text("reason")?,
         key: key.transpose().map_err(|error| fields.corrupt("key", format!("is {error}")))?,

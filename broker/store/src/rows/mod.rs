@@ -21,7 +21,7 @@ pub use bulks::{bulk, bulk_state, count, named};
 pub use colonies::{colony, guard, state_count};
 pub use columns::{Columns, Fields};
 pub use dependencies::{failed_parent, freed, future_parent, parent, parent_end};
-pub use events::{event_page, is_new};
+pub use events::{event_counts, event_page, is_new};
 pub use executors::{announcement, executor, function_statistics};
 pub use explain::{bucket, explain, failure_summary, holders, wait_summary, waiting_sort, waiting_type};
 pub use grants::{grant_record, revoked_grant, revoked_grant_if_any, revoked_grant_of_any, stored_grant};
