@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use apiary_executor_sdk::{Client, Executor, ExecutorBuilder};
-use apiary_identity::{Clock, Scopes};
+use apiary_identity::{Clock, GrantRight, Scopes};
 use apiary_settings::{Setting, SettingError, Value, Values};
 use async_trait::async_trait;
 
@@ -39,6 +39,11 @@ pub trait Bee: Send + Sync {
     fn scopes(&self) -> Scopes {
         let functions = self.functions().iter().map(|function| function.name.to_owned()).collect();
         Scopes { functions, executor_types: vec![self.executor_type().to_owned()] }
+    }
+
+    /// Returns the rights of the grant that the bee needs beyond its role.
+    fn rights(&self) -> &'static [GrantRight] {
+        &[]
     }
 
     /// Returns the settings that `apiary up` replaces, so that the bee's files are in its data folder.

@@ -1,6 +1,7 @@
 //! The executors that ship with Apiary: a folder each, behind one trait, [`Bee`], in one list, [`ALL`].
 //!
 //! - [`finance`] keeps the state of record of Stripe's customers and subscriptions.
+//! - [`security`] looks for attacks and neglect in a colony's events, and responds when it is told to.
 //! - [`echo`] gives back what it gets: for trying out a colony, and for measuring one.
 //!
 //! A bee talks to the outside through [`outbound`]: bounded retries behind a [`breaker`].
@@ -10,11 +11,12 @@ pub mod breaker;
 pub mod echo;
 pub mod finance;
 pub mod outbound;
+pub mod security;
 
 pub use bee::{Bee, BeeError, Build, Check, Finding, Function, Local, Verdict};
 
 /// Every bee, in display order.
-pub static ALL: &[&dyn Bee] = &[&finance::Finance, &echo::Echo];
+pub static ALL: &[&dyn Bee] = &[&finance::Finance, &security::Security, &echo::Echo];
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod colony;
 pub mod daemon;
 pub mod disk;
+pub mod gotrue;
 pub mod nginx;
 pub mod parts;
 pub mod ports;

@@ -25,6 +25,7 @@ macro_rules! on_each_store {
 }
 
 mod attacks;
+mod bees;
 mod brokers;
 mod bulks;
 mod clients;

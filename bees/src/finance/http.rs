@@ -1,4 +1,4 @@
-//! HTTP as both clients of services use it: that of PostgREST and that of Stripe.
+//! HTTP as the clients of services use it: those of PostgREST, of Stripe, and of Supabase's accounts.
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use reqwest::{Client, RequestBuilder, Response, Url, redirect};
 use super::limits::{CONNECT_TIMEOUT, RETRY_AFTER_MAX};
 
 /// A fault of a call that got no whole answer.
-pub(super) enum NoAnswer {
+pub(crate) enum NoAnswer {
     /// Unreachable, or silent for too long.
     Unavailable(String),
     /// Longer than this many bytes.
@@ -20,7 +20,7 @@ pub(super) enum NoAnswer {
 
 /// Creates a client that sends these headers with every call and follows no redirect, which would send the key to another
 /// host.
-pub(super) fn client(headers: HeaderMap) -> Result<Client, String> {
+pub(crate) fn client(headers: HeaderMap) -> Result<Client, String> {
     install_crypto_provider();
     Client::builder()
         .default_headers(headers)
@@ -41,7 +41,7 @@ fn install_crypto_provider() {
 }
 
 /// Reads the URL of a server. Only one on this machine may be reached without encryption. The error is a predicate.
-pub(super) fn server(url: &str) -> Result<Url, String> {
+pub(crate) fn server(url: &str) -> Result<Url, String> {
     let url = Url::parse(url.trim()).map_err(|error| format!("is no URL ({error})"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("holds a user or password, which do not belong there".to_owned());
@@ -61,12 +61,12 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// Sends a request, and waits at most so long for the head of its answer.
-pub(super) async fn send(request: RequestBuilder, timeout: Duration) -> Result<Response, NoAnswer> {
+pub(crate) async fn send(request: RequestBuilder, timeout: Duration) -> Result<Response, NoAnswer> {
     request.timeout(timeout).send().await.map_err(|error| no_answer(error, timeout))
 }
 
 /// Reads the body, up to a bound, so that no answer exhausts the memory. `timeout` is that of the call.
-pub(super) async fn read(mut response: Response, bytes_max: usize, timeout: Duration) -> Result<Vec<u8>, NoAnswer> {
+pub(crate) async fn read(mut response: Response, bytes_max: usize, timeout: Duration) -> Result<Vec<u8>, NoAnswer> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(error, timeout))? {
         if body.len() + chunk.len() > bytes_max {
@@ -94,7 +94,7 @@ fn no_answer(error: reqwest::Error, timeout: Duration) -> NoAnswer {
 
 /// Returns the wait asked for by `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3), at most
 /// [`RETRY_AFTER_MAX`].
-pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let asked = match value.parse() {
         Ok(seconds) => Duration::from_secs(seconds),

@@ -73,7 +73,7 @@ fn needs(keys: &Keys, webhook: &WebhookConfig) -> Vec<NeededGrant> {
         .as_ref()
         .map(|outbox| need(&keys.adapter, "outbox-adapter".to_owned(), Role::User, outbox.functions.scopes(), NONE));
     let bees = apiary_bees::ALL.iter().zip(&keys.bees);
-    let bees = bees.map(|(bee, key)| need(key, bee.name().to_owned(), Role::Executor, bee.scopes(), NONE));
+    let bees = bees.map(|(bee, key)| need(key, bee.name().to_owned(), Role::Executor, bee.scopes(), bee.rights()));
     let mut needs: Vec<NeededGrant> = sources.chain(outbox).chain(bees).collect();
     // All that the calls of today ask for, but what takes the colony's own key.
     let rights = &[

@@ -11,7 +11,7 @@ const API_KEY: HeaderName = HeaderName::from_static("apikey");
 ///
 /// Supabase has two kinds of keys. New keys (`sb_secret_…`) are sent as `apikey` only. Old keys are JWTs, and are sent
 /// also as a bearer token, which is the header that PostgREST itself reads.
-pub(super) fn headers(key: &SecretString) -> Result<HeaderMap, RecordError> {
+pub(crate) fn headers(key: &SecretString) -> Result<HeaderMap, RecordError> {
     let key = key.expose_secret().trim();
     if key.is_empty() {
         return Err(RecordError::Setting("the Supabase key is empty: set SUPABASE_SERVICE_ROLE_KEY".to_owned()));

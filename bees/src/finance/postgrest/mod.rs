@@ -6,4 +6,5 @@ mod key;
 mod record;
 mod rows;
 
+pub(crate) use key::headers as supabase_headers;
 pub use record::PostgrestRecord;

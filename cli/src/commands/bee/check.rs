@@ -2,7 +2,7 @@
 
 use apiary_bees::Bee;
 use apiary_executor_sdk::{ClientError, Reason};
-use apiary_identity::{Grant, Role, Scopes};
+use apiary_identity::{Grant, GrantRight, Role, Scopes};
 
 use crate::commands::doctor::{Finding, Verdict, examine_broker, examine_settings, report};
 use crate::commands::grant::list;
@@ -53,6 +53,9 @@ async fn grant(bee: &dyn Bee, settings: &Settings) -> Finding {
     let needed = bee.scopes();
     let all = match list::all(&client).await {
         Ok((all, _)) => all,
+        Err(error) if is_not_permitted(&error) && bee.rights().contains(&GrantRight::Read) => {
+            return Finding::bad(GRANT, "one is in force, without the right `read`", command);
+        }
         Err(error) if is_not_permitted(&error) => {
             let words = format!(
                 "one is in force; its scopes are shown only to a key with the right `read`. Needed: {}",
@@ -65,10 +68,11 @@ async fn grant(bee: &dyn Bee, settings: &Settings) -> Finding {
     let now = client.clock().now();
     let mine = all.into_iter().filter(|known| known.revoked_from.is_none()).map(|known| known.grant);
     let mine: Vec<Grant> = mine.filter(|grant| grant.key == client.id() && grant.is_valid_at(now)).collect();
-    let missing = missing(&needed, &mine);
+    let mut missing = missing(&needed, &mine);
+    missing.extend(missing_rights(bee.rights(), &mine));
     match (client.id() == client.colony(), missing.is_empty()) {
         (true, _) => Finding::bad(GRANT, "the colony's own key is no executor's", command),
-        (false, true) => Finding::good(GRANT, format!("in force for {}", told(&needed))),
+        (false, true) => Finding::good(GRANT, format!("in force for {}{}", told(&needed), told_rights(bee.rights()))),
         (false, false) => Finding::bad(GRANT, format!("none in force covers {}", missing.join(", ")), command),
     }
 }
@@ -86,6 +90,18 @@ fn missing(needed: &Scopes, grants: &[Grant]) -> Vec<String> {
     needed.functions.iter().filter(|function| !is_covered(function)).cloned().collect()
 }
 
+/// Returns the rights that no grant of an executor gives.
+fn missing_rights(needed: &[GrantRight], grants: &[Grant]) -> Vec<String> {
+    let gives = |grant: &Grant, right| grant.role == Role::Executor && grant.has_right(right);
+    let missing = needed.iter().filter(|right| !grants.iter().any(|grant| gives(grant, **right)));
+    missing.map(|right| format!("the right `{}`", right.as_str())).collect()
+}
+
+fn told_rights(rights: &[GrantRight]) -> String {
+    let names: Vec<_> = rights.iter().map(|right| right.as_str()).collect();
+    if names.is_empty() { String::new() } else { format!(", with the rights {}", names.join(", ")) }
+}
+
 fn told(scopes: &Scopes) -> String {
     format!("{} as executor type {}", scopes.functions.join(", "), scopes.executor_types.join(", "))
 }
@@ -94,7 +110,8 @@ fn command(bee: &dyn Bee, settings: &Settings, key: &str) -> String {
     let name = settings.text(&table::BEE_NAME).unwrap_or(bee.name());
     let Scopes { functions, executor_types } = bee.scopes();
     let flags = |flag: &str, names: &[String]| names.iter().map(|name| format!(" --{flag} {name}")).collect::<String>();
-    let scopes = flags("function", &functions) + &flags("executor-type", &executor_types);
+    let rights: Vec<_> = bee.rights().iter().map(|right| right.as_str().to_owned()).collect();
+    let scopes = flags("function", &functions) + &flags("executor-type", &executor_types) + &flags("right", &rights);
     format!("`apiary grant add --colony-key FILE --key {key} --role executor --name {name}{scopes}`")
 }
 
@@ -119,6 +136,18 @@ mod tests {
             valid_from: Timestamp::MIN,
             valid_until: Timestamp::MAX,
         }
+    }
+
+    #[test]
+    fn a_right_that_no_executors_grant_gives_is_missing() {
+        let needed = [GrantRight::Read, GrantRight::Operate];
+        let mut bee = grant(Role::Executor, &["*"], &["*"]);
+        bee.rights = vec![GrantRight::Read];
+        let user = Grant { rights: vec![GrantRight::Operate], ..grant(Role::User, &["*"], &["*"]) };
+        assert_eq!(missing_rights(&needed, &[bee.clone(), user]), ["the right `operate`"]);
+        let second = Grant { rights: vec![GrantRight::Operate], ..bee.clone() };
+        assert_eq!(missing_rights(&needed, &[bee, second]), [""; 0]);
+        assert_eq!(missing_rights(&[], &[]), [""; 0]);
     }
 
     #[test]

@@ -1,0 +1,3 @@
+//! Bees as programs, in front of a real broker.
+
+mod security;
