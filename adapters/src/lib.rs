@@ -72,7 +72,7 @@ pub use source::{Endpoint, Receiver, Source, webhook_path};
 pub use spool::{SetAside, SetAsideFilter, SpoolEntry, SpoolFile, SpoolFilter, SpoolState, SpoolTotals};
 pub use stats::WebhookStats;
 pub use traffic::{SourceTraffic, TrafficReport, TypeTraffic};
-pub use webhook::Webhook;
+pub use webhook::{SpoolReader, Webhook};
 
 /// The commands that read the settings of a source, as documents name them.
 const USED_BY: &str = "`apiary webhook`, `apiary up`";

@@ -1,7 +1,7 @@
 //! Builds a webhook adapter from its parts, starts and stops it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use apiary_daemon::door::Listener;
 use apiary_daemon::{Supervisor, Throttle};
@@ -31,6 +31,21 @@ pub struct Webhook {
     /// Tokens that stop the server and then the forwarder.
     stop: (CancellationToken, CancellationToken),
     _cut: (DropGuard, DropGuard),
+}
+
+/// A reader of the spool's state.
+#[derive(Clone)]
+pub struct SpoolReader(Weak<Spool>);
+
+impl SpoolReader {
+    /// Returns true if the spool takes events: it has room, and its disk takes writes. False once the adapter has stopped.
+    pub fn takes_events(&self) -> BoxFuture<'_, bool> {
+        Box::pin(async move {
+            let Some(spool) = self.0.upgrade() else { return false };
+            let totals = spool.totals();
+            !totals.is_full && !totals.lacks_reserve && spool.can_write().await
+        })
+    }
 }
 
 impl Webhook {
@@ -118,6 +133,11 @@ impl Webhook {
     /// Returns the spool's totals.
     pub fn spool(&self) -> SpoolTotals {
         self.app.intake.spool.totals()
+    }
+
+    /// Returns a reader of the spool's state. It does not keep the adapter running.
+    pub fn spool_reader(&self) -> SpoolReader {
+        SpoolReader(Arc::downgrade(&self.app.intake.spool))
     }
 
     /// Returns the state of the outbox, if one is read.

@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::StartError;
+use crate::attention::AttentionReader;
 use crate::auth::Auth;
 use crate::config::{Config, DoorConfig, ExecutorsConfig, ListenConfig, RetentionConfig, StoreConfig};
 use crate::engine::{Engine, EngineSettings, PresenceTimes};
@@ -36,6 +37,7 @@ pub struct Broker {
     address: Option<SocketAddr>,
     socket: Option<PathBuf>,
     store: Arc<dyn Store>,
+    attention: AttentionReader,
     tls: Option<Arc<Tls>>,
     /// Ends polls, watches and sweeps.
     drain: CancellationToken,
@@ -89,10 +91,12 @@ impl Broker {
             engine.metrics(),
             engine.addresses(),
         );
+        let attention = AttentionReader::new(Arc::downgrade(&engine));
         let bodies = bodies();
         show_bodies(&bodies, &tasks);
         let routes = routes(Rpc::new(engine, Arc::new(auth), broker_id, tasks.metrics().clone()), bodies)?;
-        let mut broker = Self { address: None, socket: None, store, tls, drain, _cut: cut, finish, servers, tasks };
+        let mut broker =
+            Self { address: None, socket: None, store, attention, tls, drain, _cut: cut, finish, servers, tasks };
         if let Err(error) = broker.serve(config.listen, routes).await {
             // A second try must not find the file locked and the connections taken.
             broker.stop().await;
@@ -113,6 +117,11 @@ impl Broker {
     /// Returns the Unix socket.
     pub fn socket(&self) -> Option<&Path> {
         self.socket.as_deref()
+    }
+
+    /// Returns a reader of what needs attention.
+    pub fn attention(&self) -> AttentionReader {
+        self.attention.clone()
     }
 
     /// Reads the files of TLS again, as is done when they change; false without TLS. Unusable files take no
@@ -254,6 +263,11 @@ fn retention(config: &RetentionConfig) -> Retention {
         cancelled_ms: ms(config.cancelled),
         dead_letters_ms: ms(config.dead_letters),
     }
+}
+
+/// Returns each kind of database, and the version of the schema that this build works with.
+pub fn schema_versions() -> [(&'static str, i64); 2] {
+    [("postgres", apiary_store_postgres::schema_version()), ("sqlite", apiary_store_sqlite::schema_version())]
 }
 
 /// Opens the store as it is, its schema unread.

@@ -6,6 +6,7 @@
 //! [`Broker`] is the only place that wires them.
 
 mod addresses;
+mod attention;
 mod auth;
 mod broker;
 pub mod config;
@@ -19,6 +20,7 @@ mod refusals;
 mod rpc;
 mod tls;
 
-pub use broker::{Broker, back_up, open_store};
+pub use attention::{AttentionReader, BrokerAttention, Condition};
+pub use broker::{Broker, back_up, open_store, schema_versions};
 pub use config::Config;
 pub use error::{Error, StartError};

@@ -238,6 +238,8 @@ pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 pub const HEALTH_LABELS_CHARS_MAX: usize = 200;
 /// Executor types whose waiting work the colony's health examines, those that wait longest first.
 pub const HEALTH_TYPES_MAX: usize = 50;
+/// Colonies that a broker looks at for its notifier, those created first.
+pub const ATTENTION_COLONIES_MAX: i64 = 1_000;
 /// Grants that the colony's health examines, the oldest first.
 pub const HEALTH_GRANTS_MAX: i64 = 5_000;
 /// Grants of them that are read at once.

@@ -9,8 +9,9 @@ use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand};
 use tracing::Level;
 
 use crate::commands::{
-    bee, broker, bulk, colony, completions, config, demo, doctor, event, executor, function, grant, guard, import,
-    install, key, lease, limit, man, pause, process, record, shadow, spool, tls, up, webhook,
+    bee, broker, bulk, colony, compat, completions, config, demo, doctor, event, executor, function, grant, guard,
+    import, install, key, lease, limit, man, notify, pause, process, record, shadow, snapshot, spool, status, tls, top,
+    up, webhook,
 };
 use crate::context::Context;
 use crate::exit::{self, Fault, Quiet, ReaderGone};
@@ -121,9 +122,15 @@ enum Command {
     Import(import::Command),
     #[command(subcommand)]
     Install(install::Command),
+    Status(status::Arguments),
+    Top(top::Arguments),
+    Snapshot(snapshot::Arguments),
+    #[command(subcommand)]
+    Notify(notify::Command),
     Doctor(doctor::Arguments),
     #[command(subcommand)]
     Config(config::Command),
+    Compat(compat::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -239,7 +246,7 @@ impl Global {
 impl Command {
     /// Returns false for commands that must work with broken settings.
     fn reads_settings(&self) -> bool {
-        !matches!(self, Self::Completions(_) | Self::Man(_) | Self::Demo(_) | Self::Install(_))
+        !matches!(self, Self::Compat(_) | Self::Completions(_) | Self::Man(_) | Self::Demo(_) | Self::Install(_))
     }
 
     /// Returns the default log level: services log their activity, other commands only faults.
@@ -288,8 +295,13 @@ impl Command {
             Self::Spool(command) => command.run(context).await,
             Self::Import(command) => command.run(context).await,
             Self::Install(command) => command.run(context),
+            Self::Status(arguments) => status::run(&arguments, context).await,
+            Self::Top(arguments) => Box::pin(top::run(&arguments, context)).await,
+            Self::Snapshot(arguments) => snapshot::run(&arguments, context).await,
+            Self::Notify(command) => command.run(context).await,
             Self::Doctor(arguments) => doctor::run(&arguments, context).await,
             Self::Config(command) => command.run(context),
+            Self::Compat(arguments) => compat::run(&arguments, context),
             Self::Completions(arguments) => completions::run(&arguments),
             Self::Man(arguments) => man::run(&arguments),
         }

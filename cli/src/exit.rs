@@ -20,7 +20,7 @@ Exit codes:
   7  a rule of the guard rejects the work
   8  `lease claim`: no work arrived in time
   9  `lease renew`: the process is being cancelled, stop
- 10  `colony health`: something needs attention";
+ 10  `colony health`, `status`: something needs attention";
 
 /// Exit code of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,12 +14,14 @@ mod journal;
 mod keys;
 mod logging;
 mod mistakes;
+mod notify;
 mod output;
 mod passphrase;
 mod profile;
 mod reload;
 mod room;
 mod settings;
+mod snapshot;
 mod up;
 
 use std::process::ExitCode;

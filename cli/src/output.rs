@@ -1,5 +1,6 @@
 //! Prints data on standard output, and everything else on standard error.
 
+mod progress;
 mod table;
 
 use std::io::{self, Write};
@@ -13,6 +14,7 @@ use anyhow::Context as _;
 use apiary_daemon::LogWriter;
 use serde::Serialize;
 
+pub(crate) use self::progress::Progress;
 pub(crate) use self::table::{hanging, listing, table};
 use crate::exit::ReaderGone;
 

@@ -11,6 +11,7 @@ pub mod pages;
 mod reason;
 #[cfg(feature = "schema")]
 pub mod schema;
+pub mod snapshot;
 
 pub use event::{EventClass, EventKind};
 pub use fault::Fault;

@@ -9,6 +9,7 @@ use crate::tenant::{NOW, Tenant, completion};
 
 on_each_store!(
     a_colony_is_created_once,
+    colonies_are_listed_in_the_order_of_their_creation,
     a_name_belongs_to_one_key_and_a_key_to_one_name,
     many_that_create_the_same_colony_at_once_get_the_same,
     states_are_counted_for_each_colony_alone,
@@ -24,6 +25,17 @@ async fn a_colony_is_created_once(backend: Backend) {
     assert_eq!((created.id, created.name.as_str(), created.created_at_ms), (id, "meadow", NOW));
     assert_eq!(store.create_colony(&id, "meadow", NOW + 5, None).await.unwrap(), created);
     assert_eq!(store.get_colony(&id).await.unwrap(), Some(created));
+}
+
+async fn colonies_are_listed_in_the_order_of_their_creation(backend: Backend) {
+    let store = backend.open().await;
+    assert_eq!(store.list_colonies(10).await.unwrap(), []);
+    let mut created = Vec::new();
+    for name in ["orchard", "meadow", "heath"] {
+        created.push(store.create_colony(&KeyPair::generate().id(), name, NOW, None).await.unwrap());
+    }
+    assert_eq!(store.list_colonies(10).await.unwrap(), created);
+    assert_eq!(store.list_colonies(2).await.unwrap(), created[..2]);
 }
 
 async fn a_name_belongs_to_one_key_and_a_key_to_one_name(backend: Backend) {

@@ -14,6 +14,7 @@ const PARTS: &[&str] = &[
     "apiary-database",
     "apiary-executor-sdk",
     "apiary-identity",
+    "apiary-notify",
     "apiary-proto",
     "apiary-protocol",
     "apiary-settings",
@@ -31,6 +32,7 @@ const CLI: &[&str] = &[
     "apiary-database",
     "apiary-executor-sdk",
     "apiary-identity",
+    "apiary-notify",
     "apiary-proto",
     "apiary-protocol",
     "apiary-settings",
@@ -42,7 +44,7 @@ const CLI: &[&str] = &[
 const STORE: &[&str] = &["apiary-store", "apiary-database", "apiary-identity", "apiary-protocol"];
 
 /// The crates on which each crate may depend.
-const CRATES: [(&str, &[&str]); 16] = [
+const CRATES: [(&str, &[&str]); 17] = [
     ("proto", &[]),
     ("identity", &[]),
     ("protocol", &["apiary-proto", "apiary-identity"]),
@@ -67,6 +69,7 @@ const CRATES: [(&str, &[&str]); 16] = [
     ),
     ("executor-sdk", &["apiary-proto", "apiary-identity", "apiary-protocol", "apiary-daemon"]),
     ("settings", &["apiary-identity", "apiary-daemon", "apiary-executor-sdk"]),
+    ("notify", &["apiary-identity", "apiary-daemon", "apiary-settings"]),
     (
         "bees",
         &[

@@ -9,7 +9,7 @@ const LINES_MAX: usize = 500;
 const FOLDERS_MAX: usize = 3;
 
 /// Crates with a `src` folder.
-const CRATES: [&str; 15] = [
+const CRATES: [&str; 16] = [
     "proto",
     "identity",
     "protocol",
@@ -21,6 +21,7 @@ const CRATES: [&str; 15] = [
     "broker/store-sqlite",
     "executor-sdk",
     "settings",
+    "notify",
     "bees",
     "adapters",
     "cli",

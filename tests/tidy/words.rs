@@ -4,8 +4,19 @@ use crate::hold;
 use crate::tree::{files, rust, under};
 
 /// Libraries, which report by `tracing` or by return values.
-const LIBRARIES: [&str; 10] =
-    ["proto", "identity", "protocol", "daemon", "database", "broker", "executor-sdk", "settings", "bees", "adapters"];
+const LIBRARIES: [&str; 11] = [
+    "proto",
+    "identity",
+    "protocol",
+    "daemon",
+    "database",
+    "broker",
+    "executor-sdk",
+    "settings",
+    "notify",
+    "bees",
+    "adapters",
+];
 
 /// Marks of unfinished work, in two parts, so that this file does not find itself.
 const UNFINISHED: [&str; 7] = [

@@ -40,8 +40,8 @@ impl ColonyService for Rpc {
         request: Request<pb::GetHealthRequest>,
     ) -> Result<Response<pb::GetHealthResponse>, Status> {
         let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
-        let findings = self.engine.get_health(permit).await.map_err(refused)?;
-        Ok(Response::new(explanations::health(findings)))
+        let health = self.engine.get_health(permit).await.map_err(refused)?;
+        Ok(Response::new(explanations::health(health)))
     }
 
     async fn set_guard(&self, request: Request<pb::SetGuardRequest>) -> Result<Response<pb::SetGuardResponse>, Status> {

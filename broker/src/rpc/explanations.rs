@@ -1,10 +1,10 @@
 //! Encoding of explanations and findings.
 
 use apiary_proto::v1 as pb;
-use apiary_store::model::ExplainReason;
+use apiary_store::model::{ExplainReason, WaitingType};
 
 use super::encode;
-use crate::engine::{ExecutorExplanation, Explanation, Finding};
+use crate::engine::{ExecutorExplanation, Explanation, Finding, Health};
 
 /// Encodes the reasons for a process's state.
 pub(super) fn explanation(explanation: Explanation) -> pb::ExplainResponse {
@@ -43,8 +43,9 @@ pub(super) fn executor_explanation(explanation: ExecutorExplanation) -> pb::Expl
     }
 }
 
-/// Encodes the findings of a colony.
-pub(super) fn health(findings: Vec<Finding>) -> pb::GetHealthResponse {
+/// Encodes the findings of a colony, and what waits there.
+pub(super) fn health(health: Health) -> pb::GetHealthResponse {
+    let Health { findings, waiting } = health;
     let finding = |finding: Finding| pb::HealthFinding {
         kind: finding.kind.to_owned(),
         text: finding.text,
@@ -52,5 +53,15 @@ pub(super) fn health(findings: Vec<Finding>) -> pb::GetHealthResponse {
         count: finding.count,
         since_ms: finding.since_ms.unwrap_or(0),
     };
-    pb::GetHealthResponse { healthy: findings.is_empty(), findings: findings.into_iter().map(finding).collect() }
+    let waiting_work = |waiting: WaitingType| pb::WaitingWork {
+        executor_type: waiting.executor_type,
+        count: waiting.count,
+        is_least: waiting.is_cut,
+        since_ms: waiting.since_ms,
+    };
+    pb::GetHealthResponse {
+        healthy: findings.is_empty(),
+        findings: findings.into_iter().map(finding).collect(),
+        waiting: waiting.into_iter().map(waiting_work).collect(),
+    }
 }

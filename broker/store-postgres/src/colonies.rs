@@ -34,6 +34,11 @@ impl ColonyStore for PostgresStore {
         self.session().await?.row(select).await?.map(|row| rows::colony(&row)).transpose()
     }
 
+    async fn list_colonies(&self, limit: i64) -> StoreResult<Vec<Colony>> {
+        let select = query(sql!("colonies/list.sql")).bind(limit);
+        self.session().await?.rows(select).await?.iter().map(|row| rows::colony(row)).collect()
+    }
+
     async fn count_states(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(ProcessState, i64)>> {
         let select = query(sql!("colonies/count_states.sql")).bind(colony.map(|colony| colony.0));
         self.session().await?.rows(select).await?.iter().map(|row| rows::state_count(row)).collect()

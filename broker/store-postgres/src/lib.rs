@@ -39,6 +39,7 @@ use apiary_store::{Store, StoreResult};
 use batch::{column, number, process_ids};
 
 pub use options::PostgresOptions;
+pub use schema::schema_version;
 pub use store::PostgresStore;
 
 #[async_trait::async_trait]

@@ -28,6 +28,11 @@ fn migrations() -> Vec<Migration> {
         .collect()
 }
 
+/// Returns the version of the schema that this build works with: that of its last migration.
+pub fn schema_version() -> i64 {
+    migrations().last().map_or(0, |migration| migration.version)
+}
+
 impl PostgresStore {
     /// Runs what is missing, all or nothing, on a connection of its own without time limits.
     pub(super) async fn run_migrations(&self) -> StoreResult<()> {

@@ -30,6 +30,11 @@ impl ColonyStore for SqliteStore {
         read(&self.readers, select).await?.first().map(|row| rows::colony(row)).transpose()
     }
 
+    async fn list_colonies(&self, limit: i64) -> StoreResult<Vec<Colony>> {
+        let select = query(sql!("colonies/list.sql")).bind(limit);
+        read(&self.readers, select).await?.iter().map(|row| rows::colony(row)).collect()
+    }
+
     async fn count_states(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(ProcessState, i64)>> {
         let select = query(sql!("colonies/count_states.sql")).bind(colony.map(|colony| colony.0));
         read(&self.readers, select).await?.iter().map(|row| rows::state_count(row)).collect()

@@ -34,6 +34,7 @@ use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 pub use backup::back_up;
+pub use schema::schema_version;
 pub use store::SqliteStore;
 
 #[async_trait::async_trait]

@@ -52,6 +52,11 @@ pub(super) async fn ensure_backup(store: &SqliteStore) -> StoreResult<()> {
     }
 }
 
+/// Returns the version of the schema that this build works with: that of its last migration.
+pub fn schema_version() -> i64 {
+    migrations().last().map_or(0, |migration| migration.version)
+}
+
 /// Runs what is missing. The lock on the file keeps other brokers away.
 pub(super) async fn migrate(store: &SqliteStore) -> StoreResult<()> {
     let mut migrator = Migrator::with_migrations(migrations());

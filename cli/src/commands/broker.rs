@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::context::Context;
 use crate::daemon::{self, Signals};
 use crate::exit::Fault;
+use crate::notify::{self, Watched};
 use crate::output::note;
 use crate::profile;
 use crate::reload::Hangups;
@@ -66,6 +67,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     if arguments.migrate {
         return migrate(&config.store, arguments.no_backup).await;
     }
+    let notifier = notify::open(&context.settings, "broker")?;
     let mut signals = Signals::listen()?;
     let mut hangups = Hangups::listen()?;
     let start = async || {
@@ -83,12 +85,14 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let socket = broker.socket().map(|path| format!(" and unix:{}", path.display())).unwrap_or_default();
     let address = broker.address().map(|address| address.to_string()).unwrap_or_default();
     note(&format!("ready: broker on {address}{socket}"));
+    let notifier = Watched::default().broker(broker.attention(), &context.settings).start(notifier, &supervisor);
     let shutdown = CancellationToken::new();
     let service = async {
         let ended = tokio::select! {
             ended = daemon::until(&shutdown, supervisor.failed()) => ended,
             never = hangups.heed(context, || broker.reload_tls()) => match never {},
         };
+        notify::stop(notifier).await;
         broker.stop().await;
         ended
     };

@@ -21,6 +21,7 @@ use super::webhook;
 use crate::context::Context;
 use crate::daemon::{self, Signals};
 use crate::exit::{Fault, ReaderGone};
+use crate::notify;
 use crate::output::{STRONG, note, quoted, styled};
 use crate::profile;
 use crate::reload::Hangups;
@@ -74,6 +75,13 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
     let started = open_with_room("the colony", start);
     let Some(colony) = signals.unless(Box::pin(started)).await else { return Ok(()) };
     let colony = colony?;
+    let notifier = match notify::open_in(settings, "up", colony.folder().path()) {
+        Ok(notifier) => notifier,
+        Err(error) => {
+            colony.stop().await;
+            return Err(error);
+        }
+    };
     if let Err(error) = colony.folder().announce(colony.webhook()) {
         // Other commands then look for the adapter at its default address.
         tracing::warn!(%error, "writing the webhook adapter's address to the data folder failed");
@@ -89,6 +97,7 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
     }
     let shutdown = CancellationToken::new();
     let supervisors = colony.supervisors();
+    let notifier = colony.watched(settings).start(notifier, &supervisors[0]);
     let service = async {
         // A closed terminal ends the commands started in it.
         let follow_terminal = || {
@@ -98,7 +107,7 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
             has_terminal
         };
         tokio::select! {
-            ended = colony.run(&shutdown) => ended,
+            ended = colony.run(&shutdown, notifier) => ended,
             never = hangups.heed(context, follow_terminal) => match never {},
         }
     };

@@ -368,6 +368,7 @@ pub(crate) static TABLE: LazyLock<Vec<Setting>> = LazyLock::new(|| {
         .chain(outbox)
         .chain(BEFORE_BEES)
         .chain(bees)
+        .chain(apiary_notify::SETTINGS)
         .chain(AFTER_BEES)
         .copied()
         .collect()

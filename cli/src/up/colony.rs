@@ -24,6 +24,8 @@ use crate::commands::bee::Equipment;
 use crate::commands::webhook::{named, receivers_with, urls};
 use crate::daemon;
 use crate::exit::Fault;
+use crate::notify::{self, Watched};
+use crate::settings::Settings;
 
 /// Name of the colony at its broker.
 const NAME: &str = "local";
@@ -125,13 +127,24 @@ impl LocalColony {
         &self.operator
     }
 
+    /// Returns what a notifier looks at.
+    pub(crate) fn watched(&self, settings: &Settings) -> Watched {
+        let watched = Watched::default().broker(self.broker.attention(), settings);
+        watched.tasks(&self.supervisors.webhook).spool(self.webhook.spool_reader())
+    }
+
     /// Returns the supervisors of the tasks of broker and adapter.
     pub(crate) fn supervisors(&self) -> [Supervisor; 2] {
         [self.supervisors.broker.clone(), self.supervisors.webhook.clone()]
     }
 
     /// Runs until `shutdown`, or until a part ends by itself, which is an error; stops in order in either case.
-    pub(crate) async fn run(mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
+    /// The notifier stops first.
+    pub(crate) async fn run(
+        mut self,
+        shutdown: &CancellationToken,
+        notifier: Option<apiary_notify::Running>,
+    ) -> anyhow::Result<()> {
         let failed = async {
             tokio::select! {
                 problem = self.supervisors.broker.failed() => problem,
@@ -144,6 +157,7 @@ impl LocalColony {
             // With the broker's tasks, so that the colony's health shows this one's restarts, too.
             never = activity::tell(&self.operator, &self.supervisors.broker) => match never {},
         };
+        notify::stop(notifier).await;
         self.stop().await;
         ended
     }

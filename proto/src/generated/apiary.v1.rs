@@ -2798,6 +2798,25 @@ pub struct GetHealthResponse {
     /// What does, the worst first.
     #[prost(message, repeated, tag = "2")]
     pub findings: ::prost::alloc::vec::Vec<HealthFinding>,
+    /// What waits and could run, by executor type, the longest wait first: at most 1000 types.
+    #[prost(message, repeated, tag = "3")]
+    pub waiting: ::prost::alloc::vec::Vec<WaitingWork>,
+}
+/// What waits for executors of one type.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WaitingWork {
+    /// The executor type.
+    #[prost(string, tag = "1")]
+    pub executor_type: ::prost::alloc::string::String,
+    /// How many processes.
+    #[prost(int64, tag = "2")]
+    pub count: i64,
+    /// True if there may be more than `count`: it is counted up to a bound.
+    #[prost(bool, tag = "3")]
+    pub is_least: bool,
+    /// Since when the first could run, milliseconds since 1970-01-01 UTC.
+    #[prost(int64, tag = "4")]
+    pub since_ms: i64,
 }
 /// One thing that needs attention.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -59,6 +59,10 @@ async fn a_quiet_colony_is_healthy(colony: TestColony) {
     user.submit_json("t", "f", &()).await.unwrap();
     let health = reader.get_health().await.unwrap();
     assert!(health.healthy && health.findings.is_empty(), "{health:?}");
+    let waiting: Vec<_> =
+        health.waiting.iter().map(|one| (one.executor_type.as_str(), one.count, one.is_least)).collect();
+    assert_eq!(waiting, [("t", 1, false)]);
+    assert!(health.waiting[0].since_ms > 0);
 }
 
 async fn what_needs_attention_is_listed(colony: TestColony) {

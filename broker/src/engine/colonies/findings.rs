@@ -59,6 +59,26 @@ pub(in crate::engine) struct Facts<'f> {
     pub(in crate::engine) now_ms: i64,
 }
 
+impl<'f> Facts<'f> {
+    /// Returns the facts about the broker alone.
+    pub(in crate::engine) fn of_broker(unready: Option<&'f str>, notices: &'f [Notice]) -> Self {
+        const NONE: &ColonyProblems = &ColonyProblems { failures: Vec::new(), parents: Vec::new(), waits: Vec::new() };
+        Self {
+            unready,
+            notices,
+            waiting: &[],
+            executors: &[],
+            pauses: &[],
+            troubles: NONE,
+            unserved: Vec::new(),
+            lagging: Vec::new(),
+            ending: Vec::new(),
+            unattended_after_ms: 0,
+            now_ms: 0,
+        }
+    }
+}
+
 /// Returns the findings, the worst first.
 pub(in crate::engine) fn findings(facts: Facts<'_>) -> Vec<Finding> {
     // A fault of the broker itself may be the cause of everything that follows.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use apiary_daemon::Notice;
 use apiary_identity::Clock;
 use apiary_store::limits::HEALTH_ROWS_MAX;
 use apiary_store::model::{Colony, ColonyKey, ExecutorFilter, Lane, Page, WaitingType};
@@ -19,25 +20,60 @@ use crate::engine::colonies::retention_lag::lagging;
 use crate::engine::explain::Candidate;
 use crate::engine::presence::last_seen::LastSeenTable;
 use crate::engine::presence::roster::{ExecutorGrants, ExecutorView};
-use crate::limits::{ATTEND_EVERY_MAX, ATTEND_EVERY_MIN, EXPLAIN_EXECUTORS_MAX, HEALTH_TYPES_MAX};
+use crate::limits::{
+    ATTEND_EVERY_MAX, ATTEND_EVERY_MIN, ATTENTION_COLONIES_MAX, EXPLAIN_EXECUTORS_MAX, HEALTH_TYPES_MAX,
+};
 
 impl Engine {
-    /// Returns the conditions that need attention in the colony, the worst first.
-    pub(crate) async fn get_health(&self, permit: Permit<action::GetHealth>) -> Result<Vec<Finding>, Error> {
-        let colony = permit.colony();
+    /// Returns the conditions that need attention in the colony, the worst first, and what waits.
+    pub(crate) async fn get_health(&self, permit: Permit<action::GetHealth>) -> Result<Health, Error> {
         let unready = match self.unready_to_write().await {
             // The one write of this verb: if it fails, the answer says so, and still lists the rest.
             None => self.contacts.write(&*self.store).await.err().map(|error| error.to_string()),
             unready => unready,
         };
+        let notices = self.tasks.notices().list();
+        Ok(self.findings_of(permit.colony(), unready.as_deref(), &notices).await?)
+    }
+
+    /// Returns the conditions of the broker itself, and those of its colonies, each with the colony's name. For whoever runs the broker:
+    /// no caller gets this.
+    pub(crate) async fn attention(&self, with_colonies: bool) -> Attention {
+        let unready = self.unready_to_write().await;
+        let is_well = unready.is_none();
+        let own = findings(Facts::of_broker(unready.as_deref(), &self.tasks.notices().list()));
+        let mut found: Vec<(String, Finding)> = own.into_iter().map(|finding| (String::new(), finding)).collect();
+        let mut is_complete = true;
+        if with_colonies {
+            match self.findings_of_all().await {
+                Ok(of_colonies) => found.extend(of_colonies),
+                Err(error) => {
+                    tracing::debug!(%error, "cannot read the health of the colonies; trying again");
+                    is_complete = false;
+                }
+            }
+        }
+        Attention { is_well, is_complete, found }
+    }
+
+    async fn findings_of_all(&self) -> StoreResult<Vec<(String, Finding)>> {
+        let mut found = Vec::new();
+        for colony in self.store.list_colonies(ATTENTION_COLONIES_MAX).await? {
+            let Health { findings, .. } = self.findings_of(&colony, None, &[]).await?;
+            found.extend(findings.into_iter().map(|finding| (colony.name.clone(), finding)));
+        }
+        Ok(found)
+    }
+
+    async fn findings_of(&self, colony: &Colony, unready: Option<&str>, notices: &[Notice]) -> StoreResult<Health> {
         let now_ms = self.clock.now_ms();
         let waiting = self.store.waiting_types(Some(colony.key)).await?;
         let waiting: Vec<WaitingType> = waiting.into_iter().map(|(_, waiting)| waiting).collect();
         let listeners = Listeners { store: &*self.store, clock: &*self.clock, contacts: &self.contacts };
         let crowd = listeners.of(colony, None).await?;
-        Ok(findings(Facts {
-            unready: unready.as_deref(),
-            notices: &self.tasks.notices().list(),
+        let findings = findings(Facts {
+            unready,
+            notices,
             waiting: &waiting,
             executors: &crowd.all(),
             pauses: &self.store.list_pauses(colony.key).await?,
@@ -47,7 +83,8 @@ impl Engine {
             ending: ending(&grants_not_over(&*self.store, colony, now_ms).await?, now_ms),
             unattended_after_ms: millis(self.unattended_after),
             now_ms,
-        }))
+        });
+        Ok(Health { findings, waiting })
     }
 
     /// Returns findings about work that waits although its type has executors, because none of them can take it.
@@ -57,7 +94,7 @@ impl Engine {
         waiting: &[WaitingType],
         crowd: &ColonyExecutors,
         now_ms: i64,
-    ) -> Result<Vec<Finding>, Error> {
+    ) -> StoreResult<Vec<Finding>> {
         let after_ms = millis(self.unattended_after);
         let is_old = |waiting: &&WaitingType| now_ms.saturating_sub(waiting.since_ms) >= after_ms;
         let mut found = Vec::new();
@@ -74,6 +111,24 @@ impl Engine {
         }
         Ok(found)
     }
+}
+
+/// What needs attention in a colony, and what waits there.
+pub(crate) struct Health {
+    /// The conditions, the worst first.
+    pub(crate) findings: Vec<Finding>,
+    /// The waiting work by executor type, the longest wait first.
+    pub(crate) waiting: Vec<WaitingType>,
+}
+
+/// What needs attention in the whole broker.
+pub(crate) struct Attention {
+    /// True if the broker takes and hands out work.
+    pub(crate) is_well: bool,
+    /// True if all colonies could be read.
+    pub(crate) is_complete: bool,
+    /// The findings, each with the name of its colony; empty for the broker's own.
+    pub(crate) found: Vec<(String, Finding)>,
 }
 
 /// Executors of a colony, with their grants.

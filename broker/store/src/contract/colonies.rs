@@ -15,6 +15,9 @@ pub trait ColonyStore: Send + Sync {
     /// Returns the colony of this public key; `None` if there is none.
     async fn get_colony(&self, id: &Id) -> StoreResult<Option<Colony>>;
 
+    /// Returns the colonies, those created first first, at most `limit`.
+    async fn list_colonies(&self, limit: i64) -> StoreResult<Vec<Colony>>;
+
     /// Returns the number of processes in each state, of one colony or, with `None`, of all; states without processes are left out.
     async fn count_states(&self, colony: Option<ColonyKey>) -> StoreResult<Vec<(ProcessState, i64)>>;
 

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::daemon::{self, Signals};
+use crate::notify::{self, Watched};
 use crate::output::note;
 use crate::profile;
 use crate::reload::Hangups;
@@ -74,6 +75,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         return check::run(bee, context).await;
     }
     let (mut signals, mut hangups) = (Signals::listen()?, Hangups::listen()?);
+    let name = settings.text(&table::BEE_NAME).unwrap_or(bee.name());
+    let notifier = notify::open(settings, &format!("bee {name}"))?;
     let client = profile::client(settings)?;
     let equipment = Equipment::of(settings)?;
     let start = async || bee.build(client.clone(), settings).await;
@@ -81,9 +84,10 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let built = open_with_room(&what, start);
     let Some(built) = signals.unless(built).await else { return Ok(()) };
     let Build { executor, close } = built?;
-    let name = settings.text(&table::BEE_NAME).unwrap_or(bee.name());
     let supervisor = profile::supervisor(settings);
     let executor = equipment.fit(executor.name(name)).supervisor(&supervisor).build()?;
+    let watched = Watched::default().tasks(&supervisor).upstream(client, true);
+    let notifier = watched.start(notifier, &supervisor);
     let shutdown = CancellationToken::new();
     if let Some(address) = settings.socket(&table::BEE_METRICS_LISTEN) {
         let address = metrics::serve(address, &supervisor, &shutdown)
@@ -96,6 +100,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
             ended = executor.run(shutdown.clone()) => ended,
             never = hangups.heed(context, || false) => match never {},
         };
+        notify::stop(notifier).await;
         close.await;
         Ok(ended?)
     };

@@ -12,7 +12,7 @@ use super::BulkView;
 use crate::commands::process::select::Filter;
 use crate::context::Context;
 use crate::exit::Fault;
-use crate::output::{counted, note};
+use crate::output::{Progress, counted, note};
 use crate::profile;
 
 /// Interval of the requests of `--wait`.
@@ -106,7 +106,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     request.dry_run = false;
     let mut bulk = client.start_bulk(request).await?;
     if arguments.wait {
-        bulk = until_through(&client, bulk).await?;
+        bulk = until_through(&client, bulk, &Progress::start("changing processes", context.format)).await?;
     }
     context.format.print(&BulkView::from(bulk), BulkView::line)
 }
@@ -136,11 +136,13 @@ fn confirm(action: &str, matching: &str) -> anyhow::Result<()> {
     }
 }
 
-async fn until_through(client: &Client, mut bulk: v1::Bulk) -> anyhow::Result<v1::Bulk> {
+async fn until_through(client: &Client, mut bulk: v1::Bulk, progress: &Progress) -> anyhow::Result<v1::Bulk> {
     while bulk.state == "running" {
         // Polls, because a bulk action has no notification: its progress is a database row.
         tokio::time::sleep(LOOK).await;
         bulk = client.get_bulk(&bulk.bulk_id).await?;
+        let (done, all) = (bulk.changed.saturating_add(bulk.skipped), u64::try_from(bulk.matched).ok());
+        progress.set(u64::try_from(done).unwrap_or(0), all.filter(|_| !bulk.more_may_match));
     }
     Ok(bulk)
 }

@@ -9,4 +9,5 @@ mod settings;
 pub(crate) use broker::examine as examine_broker;
 pub(crate) use examination::{Arguments, report, run};
 pub(crate) use finding::{Finding, Verdict};
+pub(crate) use neighbours::healthz;
 pub(crate) use settings::examine as examine_settings;

@@ -40,7 +40,8 @@ pub(super) async fn webhook(settings: &Settings) -> Vec<Finding> {
     vec![finding]
 }
 
-async fn healthz(url: &str) -> Result<Value, reqwest::Error> {
+/// Reads the health page of an adapter.
+pub(crate) async fn healthz(url: &str) -> Result<Value, reqwest::Error> {
     let http = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
     http.get(url).send().await?.error_for_status()?.json().await
 }

@@ -13,6 +13,7 @@ use super::{secret_file, view};
 use crate::arguments::whole;
 use crate::context::Context;
 use crate::exit::{Exit, Fault};
+use crate::output::Progress;
 use crate::profile;
 use crate::settings::{Settings, table};
 
@@ -75,7 +76,9 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         Import::new(mapping.clone(), profile::client(settings)?).parallel(arguments.parallel.into())
     };
     let source = arguments.open(settings, &mapping).await?;
+    let progress = Progress::start("importing", context.format);
     let ended = import.run(source).await;
+    drop(progress);
     context.format.print(&ended.report, view::text)?;
     judge(ended, arguments.skip_unknown)
 }

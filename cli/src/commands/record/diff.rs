@@ -14,7 +14,7 @@ use super::show;
 use crate::arguments::{Past, whole};
 use crate::context::Context;
 use crate::exit::{Exit, Fault, Quiet};
-use crate::output::{Format, note, plain, table};
+use crate::output::{Format, Progress, plain, table};
 use crate::settings::Settings;
 use crate::{profile, up};
 
@@ -73,8 +73,10 @@ async fn compare(arguments: &Arguments, context: &Context) -> anyhow::Result<Rep
         show: arguments.show,
         ..Request::default()
     };
+    let format = if arguments.json { Format::Json } else { context.format };
+    let progress = Progress::start("comparing with Stripe", format);
     let report = match arguments.ids.is_empty() {
-        true => everything(&stripe, &record, &request).await,
+        true => everything(&stripe, &record, &request, &progress).await,
         false => Ok(check(&stripe, Arc::clone(&record), &request, &arguments.ids).await?),
     };
     record.close().await;
@@ -100,13 +102,19 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     if report.open() > 0 { Err(Quiet(Exit::Failure).into()) } else { Ok(()) }
 }
 
-/// Compares every list, and the rows that it lacks; tells from time to time how far it is.
-async fn everything(stripe: &Arc<StripeApi>, record: &Arc<dyn Record>, request: &Request) -> anyhow::Result<Report> {
+/// Compares every list, and the rows that it lacks; shows how far it is, and tells it from time to time.
+async fn everything(
+    stripe: &Arc<StripeApi>,
+    record: &Arc<dyn Record>,
+    request: &Request,
+    progress: &Progress,
+) -> anyhow::Result<Report> {
     let mut told = Instant::now();
     let report = run_whole(stripe, Arc::clone(record), request, |report| {
+        let read: u64 = report.kinds.values().map(|counts| counts.read).sum();
+        progress.set(read, None);
         if told.elapsed() >= NOTE_PAUSE {
-            let read: u64 = report.kinds.values().map(|counts| counts.read).sum();
-            note(&format!("compared {read} objects, going on"));
+            progress.note(&format!("compared {read} objects, going on"));
             told = Instant::now();
         }
     });

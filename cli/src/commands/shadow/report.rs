@@ -8,7 +8,7 @@ use super::Map;
 use crate::arguments::{Past, whole};
 use crate::context::Context;
 use crate::exit::{Exit, Quiet};
-use crate::output::{Format, note, plain, table};
+use crate::output::{Format, Progress, note, plain, table};
 use crate::profile;
 
 const EXAMPLES: &str = "\
@@ -40,8 +40,10 @@ pub(crate) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let since = arguments.since.map(|since| since.at(profile::clock().now()));
-    let report = arguments.map.run(context, async |shadow| shadow.report(since, arguments.show).await).await?;
     let format = if arguments.json { Format::Json } else { context.format };
+    let progress = Progress::start("comparing tables", format);
+    let report = arguments.map.run(context, async |shadow| shadow.report(since, arguments.show).await).await?;
+    drop(progress);
     format.print(&report, text)?;
     if let Some(why) = &report.not_remembered {
         note(&format!("this report is not remembered, and does not count for a cutover: {why}"));

@@ -14,6 +14,7 @@ use super::{coverage, outbox_sql, routes, send, whereabouts};
 use crate::context::Context;
 use crate::daemon::{self, Signals};
 use crate::exit::Fault;
+use crate::notify::{self, Watched};
 use crate::output::note;
 use crate::profile;
 use crate::reload::Hangups;
@@ -84,6 +85,7 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
         return Err(Fault::usage(format!("{} is not set", keys.join(" or "))).hint(advice).into());
     }
     warn_of_closed(settings);
+    let notifier = notify::open(settings, "webhook")?;
     let client = profile::client(settings)?;
     let (mut signals, mut hangups) = (Signals::listen()?, Hangups::listen()?);
     let client = Arc::new(client);
@@ -95,6 +97,8 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
     let Some(started) = signals.unless(open_with_room("the spool", start)).await else { return Ok(()) };
     let (webhook, supervisor) = started?;
     note(&format!("ready: {}", doors(webhook.address(), &config)));
+    let watched = Watched::default().tasks(&supervisor).spool(webhook.spool_reader());
+    let notifier = watched.upstream((*client).clone(), false).start(notifier, &supervisor);
     let shutdown = CancellationToken::new();
     let service = async {
         let notices = supervisor.notices().clone();
@@ -103,6 +107,7 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
             never = hangups.heed(context, || false) => match never {},
             never = coverage::watch(&client, &config, &notices) => match never {},
         };
+        notify::stop(notifier).await;
         webhook.stop().await;
         ended
     };

@@ -1,0 +1,105 @@
+//! HTTP as targets use it: encrypted, without redirects, within bounds.
+
+use std::error::Error as _;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use apiary_settings::{Setting, SettingError};
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Client, RequestBuilder, Response, Url, redirect};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::SendError;
+use crate::limits::{ANSWER_BYTES_MAX, ANSWER_CHARS_MAX, RETRY_AFTER_MAX, SEND_TIMEOUT};
+use crate::message::{clipped, plain};
+
+/// The name of the dead man's ping.
+pub(crate) const PING: &str = "ping";
+
+/// Reads a URL. Only one on this machine may be reached without encryption. The error never shows it: it is a secret.
+pub(crate) fn address(setting: &Setting, url: &SecretString) -> Result<Url, SettingError> {
+    let wrong = |problem: &str| SettingError::new(format!("`{}` {problem}", setting.key));
+    let url = Url::parse(url.expose_secret().trim()).map_err(|error| wrong(&format!("is no URL ({error})")))?;
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
+        "http" => Err(wrong("is not encrypted: use https://")),
+        _ => Err(wrong("is neither https nor http")),
+    }
+}
+
+/// Returns true for a server on this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Returns the server of a URL: its path and the rest may be secret.
+pub(crate) fn place(url: &Url) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{}{port}/…", url.scheme(), url.host_str().unwrap_or_default())
+}
+
+/// Creates a client.
+pub(crate) fn client() -> Result<Client, SendError> {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Losing the race to another thread is harmless: a provider is installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+    Client::builder()
+        .user_agent(concat!("apiary/", env!("CARGO_PKG_VERSION")))
+        .timeout(SEND_TIMEOUT)
+        .redirect(redirect::Policy::none())
+        .build()
+        .map_err(|error| SendError::new(format!("the HTTP client cannot be made: {error}")))
+}
+
+/// Sends a request; returns the answer if it says yes.
+pub(crate) async fn send(request: RequestBuilder) -> Result<String, SendError> {
+    let response = request.send().await.map_err(no_answer)?;
+    let status = response.status();
+    let asked = retry_after(&response);
+    let body = beginning(response).await;
+    let answer = if body.is_empty() { format!("HTTP {status}") } else { format!("HTTP {status}: {body}") };
+    if status.is_success() { Ok(answer) } else { Err(SendError { words: answer, retry_after: asked }) }
+}
+
+/// Fetches the URL of a dead man's switch.
+pub(crate) async fn ping(url: &Url) -> Result<String, SendError> {
+    send(client()?.get(url.clone())).await
+}
+
+/// Returns the wait that an answer asks for, in seconds.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse::<f64>().ok()?;
+    Duration::try_from_secs_f64(seconds).ok().map(|asked| asked.min(RETRY_AFTER_MAX))
+}
+
+/// Returns the beginning of an answer's body, for people.
+async fn beginning(mut response: Response) -> String {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() > ANSWER_BYTES_MAX {
+            break;
+        }
+    }
+    body.truncate(ANSWER_BYTES_MAX);
+    clipped(plain(&String::from_utf8_lossy(&body)).trim(), ANSWER_CHARS_MAX)
+}
+
+/// Converts an error without an answer. The text omits the URL, which is a secret.
+fn no_answer(error: reqwest::Error) -> SendError {
+    if error.is_timeout() {
+        return SendError::new(format!("no answer within {} s", SEND_TIMEOUT.as_secs()));
+    }
+    let error = error.without_url();
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        words = format!("{words}: {cause}");
+        source = cause.source();
+    }
+    SendError::new(words)
+}
