@@ -14,7 +14,7 @@ use super::show;
 use crate::arguments::{Past, whole};
 use crate::context::Context;
 use crate::exit::{Exit, Fault, Quiet};
-use crate::output::{Format, Progress, plain, table};
+use crate::output::{Format, Progress, note, plain, table};
 use crate::settings::Settings;
 use crate::{profile, up};
 
