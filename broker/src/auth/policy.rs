@@ -34,6 +34,7 @@ pub(crate) enum Need {
     /// None: anybody may call.
     Nothing,
     /// A connection from the broker's own machine, or `metrics.remote`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the needs of pages are read where docs/rights.md is compared"))]
     ThisMachine,
     /// The server owner's key, which stands outside every colony.
     ServerOwner,

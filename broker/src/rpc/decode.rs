@@ -277,7 +277,7 @@ pub(super) fn watch(request: pb::WatchRequest) -> Result<WatchTarget, Error> {
         if request.logs {
             return Err(Error::field("logs", "needs a `process_id`: lines are watched of one process"));
         }
-        return Ok(WatchTarget::Filter(filter(request.filter)?));
+        return Ok(WatchTarget::Filter(Box::new(filter(request.filter)?)));
     }
     if request.filter.is_some() {
         return Err(Error::field("process_id", "and `filter` exclude each other: send one"));

@@ -1,5 +1,4 @@
 //! Runs the commands of `docs/shop.md`, unchanged, against a stand-in for Stripe and a Postgres in Supabase's place.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use apiary_tests::Port;
 use apiary_tests::stripe_api::{StandIn, fixture};

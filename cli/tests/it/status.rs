@@ -1,5 +1,4 @@
 //! `apiary status`, `snapshot`, `compat` and `top`, against a running colony and without one.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up its subject must fail at once")]
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};

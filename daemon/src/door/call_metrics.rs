@@ -40,7 +40,8 @@ impl CallMetrics {
         let registry = series.clone();
         let methods = ByLabel::new(move |method| {
             let (counters, of) = (registry.clone(), method.to_owned());
-            let statuses = move |status: &str| counters.counter(calls, CALLS, &[("method", of.as_str()), ("status", status)]);
+            let statuses =
+                move |status: &str| counters.counter(calls, CALLS, &[("method", of.as_str()), ("status", status)]);
             Method {
                 seconds: registry.histogram(
                     seconds,

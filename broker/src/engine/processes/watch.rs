@@ -44,7 +44,7 @@ pub(crate) enum WatchTarget {
         logs: bool,
     },
     /// All processes that match, until the client goes away.
-    Filter(ProcessFilter),
+    Filter(Box<ProcessFilter>),
 }
 
 /// A message of a watch.
@@ -379,7 +379,7 @@ mod tests {
             hearing: Hearing::default(),
             drain: drain.clone(),
         };
-        let mut running = Box::pin(watch.run(WatchTarget::Filter(ProcessFilter::default())));
+        let mut running = Box::pin(watch.run(WatchTarget::Filter(Box::default())));
         assert!(futures::poll!(&mut running).is_pending());
         while !matches!(filling.try_send(Err(Error::Unsigned)), Err(TrySendError::Full(_))) {}
         drain.cancel();

@@ -1,4 +1,5 @@
 //! A reader of Prometheus' text format, as strict as these tests need it.
+#![expect(clippy::panic, reason = "a test without its subject must fail, and say which line it was")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -62,7 +62,7 @@ fn drawn(view: &View, columns: u16, lines: u16) -> Vec<String> {
     buffer.content().chunks(usize::from(columns)).map(row).collect()
 }
 
-fn line_with<'l>(lines: &'l [String], words: &str) -> usize {
+fn line_with(lines: &[String], words: &str) -> usize {
     lines.iter().position(|line| line.contains(words)).unwrap_or_else(|| panic!("{words}: {lines:#?}"))
 }
 
