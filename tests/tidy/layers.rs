@@ -5,7 +5,7 @@ use crate::tree::{TextFile, under, words};
 
 /// The parts of the broker that each part may use. `Error` stands for the exports of `lib.rs`. Files of no part in this
 /// table are the wiring, which may use everything.
-const BROKER: [(&str, &[&str]); 10] = [
+const BROKER: [(&str, &[&str]); 11] = [
     ("limits", &[]),
     ("metrics", &[]),
     ("error", &["limits"]),
@@ -38,7 +38,7 @@ const BROKER: [(&str, &[&str]); 10] = [
 ];
 
 /// The parts of the crate `apiary-store` that each layer may name. The rest is for those who implement a store.
-const STORE: [(&str, &[&str]); 8] = [
+const STORE: [(&str, &[&str]); 9] = [
     ("metrics", &["model"]),
     ("error", &["StoreError"]),
     ("engine", &["model", "lifecycle", "limits", "Store", "StoreError", "StoreResult"]),
