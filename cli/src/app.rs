@@ -18,7 +18,7 @@ use crate::exit::{self, Fault, Quiet, ReaderGone};
 use crate::output::{self, BAD, Color, Format, STRONG, WARN, note, quoted, styled};
 use crate::reload::Source;
 use crate::settings::{Flags, SearchPath, table, unknown_variables};
-use crate::{logging, mistakes};
+use crate::{journal, logging, mistakes};
 
 /// A broker for signed work, its executors (bees), and the tools to operate them
 #[derive(Parser)]
@@ -165,9 +165,9 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn report(error: &anyhow::Error) -> ExitCode {
-    note(&format!("{} {}", styled(BAD, "error:"), exit::words(error)));
+    note(&journal::failure(&format!("{} {}", styled(BAD, "error:"), exit::words(error))));
     if let Some(hint) = exit::hint(error) {
-        note(&format!("{} {hint}", styled(STRONG, "hint:")));
+        note(&journal::failure(&format!("{} {hint}", styled(STRONG, "hint:"))));
     }
     ExitCode::from(exit::code(error) as u8)
 }

@@ -28,6 +28,15 @@ pub(crate) fn is_journal() -> bool {
     named.is_some_and(|named| open.is_ok_and(|open| open == named))
 }
 
+/// Returns words of a failure as the journal takes them: with their priority, each line. Elsewhere they stay as they are.
+pub(crate) fn failure(words: &str) -> String {
+    if !is_journal() {
+        return words.to_owned();
+    }
+    let lines: Vec<_> = words.lines().map(|line| format!("<{}>{line}", priority(Level::ERROR))).collect();
+    lines.join("\n")
+}
+
 impl<S, N, F> FormatEvent<S, N> for Prioritised<F>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,

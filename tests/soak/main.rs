@@ -4,6 +4,7 @@
 //! `docs/soak.md` says what must hold, and has the last run.
 
 mod load;
+mod neighbour;
 mod options;
 mod plan;
 mod plot;
@@ -19,14 +20,20 @@ use std::time::Instant;
 use anyhow::Context as _;
 
 use load::Load;
-use options::Options;
+use options::Run;
 use plan::Plan;
 use stage::Stage;
 use watch::Watch;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
-    let options = Options::read(std::env::args().skip(1))?;
+    let options = match Run::read(std::env::args().skip(1))? {
+        Run::Soak(options) => options,
+        Run::Neighbour => {
+            return Ok(if neighbour::run().await? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Run::Job(rounds) => return neighbour::work(rounds).map(|()| ExitCode::SUCCESS),
+    };
     std::fs::create_dir_all(&options.folder).with_context(|| options.folder.display().to_string())?;
     let mut stage = Stage::start().await?;
     let load = Arc::new(Load::to(stage.webhook_address()));

@@ -15,7 +15,17 @@ pub(crate) struct Options {
     pub(crate) folder: PathBuf,
 }
 
-impl Options {
+/// The program's task.
+pub(crate) enum Run {
+    /// The soak.
+    Soak(Options),
+    /// The measurement beside a CI runner's job.
+    Neighbour,
+    /// The work of such a job: its rounds.
+    Job(u64),
+}
+
+impl Run {
     /// Reads the arguments.
     pub(crate) fn read(arguments: impl IntoIterator<Item = String>) -> anyhow::Result<Self> {
         let (mut minutes, mut rate, mut folder) = (None, None, None);
@@ -25,13 +35,16 @@ impl Options {
             match argument.as_str() {
                 "--minutes" => minutes = Some(value()?.parse::<u64>()?),
                 "--rate" => rate = Some(value()?.parse::<f64>()?),
+                "--neighbour" => return Ok(Self::Neighbour),
+                "--job" => return Ok(Self::Job(value()?.parse()?)),
                 "--folder" => folder = Some(PathBuf::from(value()?)),
                 // Added by cargo.
                 "--bench" => {}
-                _ => bail!("there is no option `{argument}`: there are --minutes, --rate and --folder"),
+                _ => bail!("there is no option `{argument}`: there are --minutes, --rate, --folder and --neighbour"),
             }
         }
         let minutes = minutes.context("--minutes is missing")?;
-        Ok(Self { time: Duration::from_secs(minutes * 60), rate, folder: folder.context("--folder is missing")? })
+        let time = Duration::from_secs(minutes * 60);
+        Ok(Self::Soak(Options { time, rate, folder: folder.context("--folder is missing")? }))
     }
 }

@@ -68,6 +68,13 @@ impl Watch {
         finished(succeeded, otherwise)
     }
 
+    /// Reads the mean time in milliseconds from submit to end of what ended since a moment, once nothing more is under way.
+    pub(crate) async fn mean_since(&mut self, from_ms: i64) -> anyhow::Result<Option<f64>> {
+        let ended: (i64, i64, Option<f64>, Option<f64>) =
+            sqlx::query_as(FINISHED).bind(from_ms).bind(i64::MAX).fetch_one(&mut self.connection).await?;
+        Ok(ended.2)
+    }
+
     /// Forgets what ended before now.
     pub(crate) fn begin(&mut self) {
         self.seen_ms = SystemClock.now().as_millisecond() - SETTLED_MS;

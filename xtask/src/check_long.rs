@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 
-use crate::test;
+use crate::{systemd, test};
 
 /// The rigs to run, and the number of repetitions.
 #[derive(clap::Args)]
@@ -34,6 +34,8 @@ enum Rig {
     Kill,
     /// The whole suite, repeatedly, beside a load on every core, with a Postgres that waits for its disk.
     Suite,
+    /// The guide of `deploy/README.md` under a real systemd, in namespaces of its own; needs root.
+    Systemd,
 }
 
 /// Runs all rigs, also after a failure, and prints a summary.
@@ -42,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut lines = Vec::new();
     for rig in rigs {
         let rounds = match rig {
-            Rig::Long => 1,
+            Rig::Long | Rig::Systemd => 1,
             Rig::Kill => arguments.kill_rounds,
             Rig::Suite => arguments.suite_rounds,
         };
@@ -64,6 +66,7 @@ impl Rig {
         match self {
             Self::Long => test::run(&test::Arguments::chosen("long_", &["--ignored"])),
             Self::Kill => test::run(&test::Arguments::chosen("restart::kill", &[])),
+            Self::Systemd => systemd::run(),
             Self::Suite => {
                 let _load = Load::on_every_core();
                 test::run(&test::Arguments::everything().durable())

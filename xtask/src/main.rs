@@ -20,6 +20,7 @@ mod proto;
 mod python;
 mod servers;
 mod soak;
+mod systemd;
 mod tally;
 mod test;
 mod workspace;
@@ -48,6 +49,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Runs a colony under a steady load for hours, kills each of its parts once, and judges.
     Soak(soak::Arguments),
+    /// Measures how much longer a CI runner's job takes beside a colony, with the figures of the units; needs root.
+    Neighbour,
     /// Generates the Rust code of `proto/schema` into `proto/src/generated`.
     Proto {
         /// Fails if the checked-in code differs, and writes nothing.
@@ -88,6 +91,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::CheckLong(arguments) => check_long::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Soak(arguments) => soak::run(&arguments),
+        Task::Neighbour => soak::run_neighbour(),
         Task::Proto { check } => proto::run(check).map(|()| ExitCode::SUCCESS),
         Task::LintProto => lint_proto::run().map(|()| ExitCode::SUCCESS),
         Task::LintPages => lint_pages::run().map(|()| ExitCode::SUCCESS),

@@ -24,13 +24,27 @@ pub(crate) struct Arguments {
     rate: Option<f64>,
 }
 
-/// Builds the release, starts a private Postgres, runs, and prints the verdict.
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+/// Measures, with the same parts, the time of a CI runner's job beside them.
+pub(crate) fn run_neighbour() -> anyhow::Result<ExitCode> {
+    let cluster = prepare()?;
+    let mut command = workspace::cargo();
+    command.args(["bench", "--package", "apiary-tests", "--bench", "soak", "--", "--neighbour"]);
+    let status = children::run(command.env("APIARY_TEST_POSTGRES_URL", &cluster.url))?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Builds the release, and starts a private Postgres.
+fn prepare() -> anyhow::Result<Cluster> {
     let built = children::run(workspace::cargo().args(["build", "--release", "--workspace", "--bin", "apiary"]))?;
     if !built.success() {
         bail!("`apiary` does not build");
     }
-    let cluster = Cluster::start_with(&[])?;
+    Cluster::start_with(&[])
+}
+
+/// Builds the release, starts a private Postgres, runs, and prints the verdict.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let cluster = prepare()?;
     let minutes = arguments.minutes.or(arguments.hours.map(|hours| hours * 60)).unwrap_or(SHORT_MINUTES);
     let mut command = workspace::cargo();
     command.args(["bench", "--package", "apiary-tests", "--bench", "soak", "--", "--minutes", &minutes.to_string()]);

@@ -1,5 +1,6 @@
 //! Settings from environment variables, and secrets from systemd's credentials.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use apiary_protocol::near::nearest;
@@ -34,7 +35,14 @@ pub(super) fn read_credentials(settings: &mut Settings, folder: &Path) -> Result
     for setting in TABLE.iter() {
         let Some(name) = setting.credential() else { continue };
         let path = folder.join(&name);
-        let Ok(metadata) = path.metadata() else { continue };
+        let metadata = match path.metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => {
+                let words = format!("the credentials in {} cannot be read: {error}", folder.display());
+                return Err(Fault::usage(words).hint("CREDENTIALS_DIRECTORY names the folder; systemd makes it"));
+            }
+            Ok(metadata) => metadata,
+        };
         let fault = |problem: String| Fault::usage(format!("the credential {name}: {problem}"));
         if metadata.len() > CREDENTIAL_BYTES_MAX {
             return Err(fault(format!("has {} bytes, the most is {CREDENTIAL_BYTES_MAX}", metadata.len())));

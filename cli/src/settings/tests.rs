@@ -118,6 +118,19 @@ fn a_credential_is_weaker_than_the_environment_and_stronger_than_the_file() {
 }
 
 #[test]
+fn credentials_that_cannot_be_read_are_told() {
+    let mut scene = Scene::default();
+    // Whoever may read everything, as tests may, still finds no folder in a file.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    scene.variables.insert("CREDENTIALS_DIRECTORY", file.path().display().to_string());
+    let words = scene.refusal();
+    assert!(words.contains("cannot be read") && words.contains(&file.path().display().to_string()), "{words}");
+    // A folder that is not there has no credentials.
+    scene.variables.insert("CREDENTIALS_DIRECTORY", file.path().with_extension("none").display().to_string());
+    scene.load().unwrap();
+}
+
+#[test]
 fn a_misspelt_key_is_named_with_what_was_meant() {
     let words = Scene::with_file("[broker]\nlisten_adress = \"x\"\n", 0o644).refusal();
     assert!(words.contains("no setting is named `broker.listen_adress`"), "{words}");

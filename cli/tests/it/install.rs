@@ -48,6 +48,9 @@ fn it_says_what_it_would_write_and_writes_it_when_told() {
     assert!(unit.contains(&key) && !unit.contains("/etc/apiary"), "{unit}");
     assert_eq!((mode(&scene, "etc/broker/credentials"), mode(&scene, "units/apiary-broker.service")), (0o700, 0o644));
     assert!(scene.read("etc/broker/apiary.toml").contains("listen"));
+    // What the units name is there.
+    assert!(unit.contains("Slice=apiary.slice\n"), "{unit}");
+    assert!(scene.read("units/apiary.slice").contains("CPUWeight="));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 
 use super::plan::{Plan, Planned, State};
-use super::units::{Part, check_credential, in_unit};
+use super::units::{Part, SLICE, SLICE_FILE, check_credential, in_unit};
 use crate::context::Context;
 use crate::exit::Fault;
 use crate::output::{STRONG, quoted, styled, table};
@@ -110,6 +110,7 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
         }
         plan.starter(folder.join("apiary.toml"), part.settings().to_owned());
     }
+    plan.file(arguments.unit_dir.join(SLICE_FILE), SLICE.to_owned())?;
     Ok(plan)
 }
 

@@ -10,6 +10,10 @@ use crate::settings::table::TABLE;
 const BROKER: &str = include_str!("../../../../deploy/systemd/apiary-broker.service");
 const WEBHOOK: &str = include_str!("../../../../deploy/systemd/apiary-webhook.service");
 const BEE: &str = include_str!("../../../../deploy/systemd/apiary-bee@.service");
+/// The slice of all parts.
+pub(super) const SLICE: &str = include_str!("../../../../deploy/systemd/apiary.slice");
+/// The name of the slice's file.
+pub(super) const SLICE_FILE: &str = "apiary.slice";
 /// The program's path in the templates.
 const PROGRAM: &str = "/usr/local/bin/apiary";
 /// The folder of settings and secrets in the templates.

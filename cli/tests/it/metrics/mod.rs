@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use regex::Regex;
 use serde_json::Value;
 
-use scene::{PLANTED, Parts};
+use scene::{PLANTED, Parts, journal};
 use text::{Family, families};
 
 /// Pages and logs that all tests here read: starting the parts is the expensive step.
@@ -161,6 +161,18 @@ fn lines_of_the_log_have_their_priorities_in_the_journal() {
     assert_eq!(of("a background task failed"), "<3>");
     assert_eq!(of("broker listens"), "<6>");
     assert_eq!(of("call ended"), "<7>");
+}
+
+#[test]
+fn a_failure_has_its_priority_in_the_journal() {
+    let scene = crate::scene::Scene::new();
+    let log = std::fs::File::create(scene.path("broker.log")).unwrap();
+    let mut command = scene.process(&["broker"]);
+    command.env("APIARY_BROKER_LISTEN", "nowhere").env("JOURNAL_STREAM", journal(&log)).stderr(log);
+    assert_eq!(command.status().unwrap().code(), Some(2));
+    let words = scene.read("broker.log");
+    assert!(words.starts_with("<3>error: ") && words.contains("APIARY_BROKER_LISTEN"), "{words}");
+    assert!(words.lines().all(|line| line.starts_with("<3>")), "{words}");
 }
 
 /// Returns the expressions of the alert rules.

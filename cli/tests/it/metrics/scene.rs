@@ -105,8 +105,7 @@ impl Parts {
         let mut command: Command = self.scene.process(arguments);
         let log = std::fs::File::create(self.scene.path(&format!("{name}.log"))).unwrap();
         // As systemd does where the standard error is the journal.
-        let journal = log.metadata().map(|log| format!("{}:{}", log.dev(), log.ino())).unwrap();
-        command.envs(variables).env("APIARY_LOG_LEVEL", "debug").env("JOURNAL_STREAM", journal);
+        command.envs(variables).env("APIARY_LOG_LEVEL", "debug").env("JOURNAL_STREAM", journal(&log));
         command.stdout(Stdio::null()).stderr(log);
         self.parts.push((Part(command.spawn().unwrap()), name));
     }
@@ -170,4 +169,9 @@ fn scrape(address: SocketAddr, headers: &[(&str, &str)]) -> (u16, String) {
         let Ok(answer) = request.send().await else { return (0, String::new()) };
         (answer.status().as_u16(), answer.text().await.unwrap())
     })
+}
+
+/// Returns the name of an open file, as systemd gives the journal's.
+pub(super) fn journal(log: &std::fs::File) -> String {
+    log.metadata().map(|log| format!("{}:{}", log.dev(), log.ino())).unwrap()
 }
