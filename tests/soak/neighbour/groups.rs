@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use sqlx::{Connection as _, PgConnection};
 
 use crate::stage::{Part, Stage};
@@ -99,7 +99,10 @@ impl Groups {
     /// Puts the database, the sender and the parts into their groups.
     pub(super) async fn enter_all(&self, stage: &Stage) -> anyhow::Result<()> {
         for pid in database(stage).await? {
-            self.put(&format!("{OTHERS}/database"), pid)?;
+            if let Err(error) = self.put(&format!("{OTHERS}/database"), pid) {
+                // A worker of the server may have ended meanwhile.
+                ensure!(parent(pid).is_none(), error);
+            }
         }
         self.put(&format!("{PARTS}/sender"), std::process::id())?;
         self.enter(stage)

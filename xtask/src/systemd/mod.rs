@@ -17,8 +17,8 @@ const GUIDE: &str = include_str!("guide.sh");
 const BOOT_TIME_MAX: Duration = Duration::from_secs(60);
 /// Time between two looks at a boot.
 const LOOK: Duration = Duration::from_millis(200);
-/// Hierarchies of control groups of version 1 that a manager needs.
-const HIERARCHIES: [&str; 4] = ["systemd", "cpu", "memory", "pids"];
+/// The hierarchy of control groups of version 1 that systemd leaves alone, and whose groups take no process as they are made.
+const UNUSED: &str = "cpuset";
 /// The group of the manager.
 const GROUP: &str = "apiary-guide";
 /// The second database, to restore into.
@@ -141,10 +141,17 @@ fn remove(group: &Path) {
 /// Makes the manager's control groups; returns their folders.
 fn groups() -> anyhow::Result<Vec<PathBuf>> {
     let root = Path::new("/sys/fs/cgroup");
-    let groups: Vec<_> = match root.join("cgroup.controllers").exists() {
-        true => vec![root.join(GROUP)],
-        false => HIERARCHIES.map(|hierarchy| root.join(hierarchy).join(GROUP)).to_vec(),
-    };
+    let mut groups = Vec::new();
+    if root.join("cgroup.controllers").exists() {
+        groups.push(root.join(GROUP));
+    } else {
+        for entry in fs::read_dir(root).context("control groups")? {
+            let hierarchy = entry?.path();
+            if hierarchy.join("cgroup.procs").exists() && !hierarchy.ends_with(UNUSED) {
+                groups.push(hierarchy.join(GROUP));
+            }
+        }
+    }
     for group in &groups {
         fs::create_dir_all(group).with_context(|| group.display().to_string())?;
     }
