@@ -40,6 +40,35 @@ impl Event {
     }
 }
 
+/// An event as its idempotency key names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventName {
+    /// Source, or the name of one of several senders.
+    pub source: String,
+    /// True for live events, false for those of a test environment; `None` if the sender has no test environment.
+    pub livemode: Option<bool>,
+    /// Account of the event; empty if the sender serves one.
+    pub account: String,
+    /// The event's id at the sender.
+    pub id: String,
+}
+
+impl EventName {
+    /// Reads the idempotency key of an event, whatever follows the id; `None` for another text, such as an id alone.
+    pub fn read(key: &str) -> Option<Self> {
+        let mut parts = key.split(':');
+        let [source, mode, account, id] =
+            [parts.next()?, parts.next()?, parts.next()?, parts.next()?].map(str::to_owned);
+        let livemode = match mode.as_str() {
+            "live" => Some(true),
+            "test" => Some(false),
+            "" => None,
+            _ => return None,
+        };
+        Some(Self { source, livemode, account, id })
+    }
+}
+
 /// Returns true if a text may be an event's id: up to 255 letters, digits, `.`, `_` and `-`.
 pub(crate) fn is_id(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
@@ -56,4 +85,25 @@ pub(crate) fn is_type(text: &str) -> bool {
 /// Returns true if a body can be a JSON object. Readers of some fields would take a list for one.
 pub(crate) fn is_object(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"{")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_an_event_names_it() {
+        let mut event = Event::new("evt_1", "invoice.paid");
+        for livemode in [Some(true), Some(false), None] {
+            for (account, shares_id) in [(None, false), (Some("acct_1".to_owned()), true)] {
+                (event.livemode, event.account, event.shares_id) = (livemode, account.clone(), shares_id);
+                let name = EventName::read(&event.idempotency_key("stripe")).unwrap();
+                let account = account.unwrap_or_default();
+                assert_eq!(name, EventName { source: "stripe".to_owned(), livemode, account, id: "evt_1".to_owned() });
+            }
+        }
+        for text in ["evt_1", "stripe:live:evt_1", "stripe:both::evt_1", ""] {
+            assert_eq!(EventName::read(text), None, "{text}");
+        }
+    }
 }

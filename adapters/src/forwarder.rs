@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::contact::{Contact, EVENTS_SET_ASIDE};
 use crate::limits::{
-    FORWARD_PAUSE_AWAY_MAX, FORWARD_PAUSE_FIRST, FORWARD_TIMEOUT, READY_TIMEOUT, SET_ASIDE_RETRY_MAX,
-    SET_ASIDE_RETRY_MIN, SMALL_BODY_BYTES_MAX, SPOOL_REFRESH,
+    FORWARD_PAUSE_AWAY_MAX, FORWARD_PAUSE_FIRST, FORWARD_TIMEOUT, READY_AFTER_LATE_TIMEOUT, READY_TIMEOUT,
+    SET_ASIDE_RETRY_MAX, SET_ASIDE_RETRY_MIN, SMALL_BODY_BYTES_MAX, SPOOL_REFRESH,
 };
 use crate::spool::{Spool, SpoolTotals, Waiting};
 use crate::stats::Counters;
@@ -183,7 +183,7 @@ impl Forwarder {
     /// the broker is there, would hold up all others: it makes way, and is tried again later.
     async fn late(&self, waiting: &Waiting, time: Duration) -> SinkError {
         let is_large = waiting.spec.len() > SMALL_BODY_BYTES_MAX;
-        if is_large && timeout(READY_TIMEOUT, self.sink.is_ready()).await == Ok(true) {
+        if is_large && timeout(READY_AFTER_LATE_TIMEOUT, self.sink.is_ready()).await == Ok(true) {
             let message = format!(
                 "no answer within {} s to {} bytes, although the broker is ready: the connection is slow",
                 time.as_secs(),

@@ -60,6 +60,9 @@ pub(crate) const HEALTH_TYPES_MAX: usize = 20;
 pub(crate) const FORWARD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time limit for the broker's answer whether it is ready.
 pub(crate) const READY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time limit for that answer after a submit that was late. On a slow connection, the question waits behind what the
+/// submit has left there: up to 64 KiB, the bytes that a broker takes in advance.
+pub(crate) const READY_AFTER_LATE_TIMEOUT: Duration = Duration::from_secs(15);
 /// First pause of the forwarder after a failed submit; doubled each time.
 pub(crate) const FORWARD_PAUSE_FIRST: Duration = Duration::from_millis(100);
 /// Longest pause of the forwarder while the broker is unavailable: the delay until it notices a recovery.

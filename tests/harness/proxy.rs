@@ -118,6 +118,7 @@ async fn carry(
             return Ok(());
         }
         if let Some(rate) = rate {
+            // Time must pass: the connection is as slow as this.
             sleep(Duration::from_secs_f64(count as f64 / f64::from(rate))).await;
         }
         server.write_all(&bytes[..count]).await?;

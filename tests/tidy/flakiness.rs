@@ -7,11 +7,12 @@ use crate::tree::{TextFile, rust};
 const SLEEPS: [&str; 4] = ["sleep(", "sleep_until(", "park_timeout(", "interval("];
 
 /// Files with tests in which time must pass, and the reason. A comment at each place says the same of that place.
-const TIME_PASSES: [(&str, &str); 16] = [
+const TIME_PASSES: [(&str, &str); 17] = [
     ("adapters/tests/it/slow.rs", "a sender is slow"),
     ("cli/tests/it/up.rs", "a start is killed at arbitrary moments"),
     ("executor-sdk/tests/runtime/work.rs", "handlers overlap"),
     ("tests/bench/span.rs", "spans are measured"),
+    ("tests/harness/proxy.rs", "a connection is slow"),
     ("tests/it/attacks/scene.rs", "attackers keep a pace"),
     ("tests/it/attacks/streams.rs", "attackers keep a pace"),
     ("tests/it/brokers/readiness.rs", "nothing must be written for some seconds"),
@@ -27,7 +28,8 @@ const TIME_PASSES: [(&str, &str); 16] = [
 ];
 
 /// Files whose tests sleep by a paused clock, so that no time passes.
-const CLOCK_IS_PAUSED: [&str; 4] = [
+const CLOCK_IS_PAUSED: [&str; 5] = [
+    "adapters/src/forwarder/tests.rs",
     "adapters/src/outbox/submitter.rs",
     "broker/src/engine/readiness.rs",
     "daemon/src/door/bodies/tests.rs",

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Forwarder;
 use crate::contact::Contact;
+use crate::limits::READY_AFTER_LATE_TIMEOUT;
 use crate::spool::Spool;
 use crate::stats::Counters;
 use crate::{BrokerState, Sink, SinkError, WebhookLimits};
@@ -82,6 +83,10 @@ impl Sink for Script {
     }
 
     async fn is_ready(&self) -> bool {
+        if let Some(rate) = self.bytes_per_s {
+            // The question waits behind what a submit has left in the connection.
+            tokio::time::sleep(Duration::from_millis((64 * 1024 * 1000 / rate).try_into().unwrap())).await;
+        }
         self.questions.send_modify(|questions| *questions += 1);
         *self.questions.borrow() >= 3
     }
@@ -253,15 +258,15 @@ async fn a_large_event_has_the_time_that_a_slow_connection_needs() {
 #[tokio::test(start_paused = true)]
 async fn a_large_event_that_never_arrives_makes_way_if_the_broker_is_there() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
-    let script = Arc::new(Script { bytes_per_s: Some(1024), ..Arc::into_inner(Script::new([])).unwrap() });
+    let script = Arc::new(Script { bytes_per_s: Some(6 * 1024), ..Arc::into_inner(Script::new([])).unwrap() });
     // It is ready from the third question on.
     script.questions.send_replace(2);
     let spool = spool(folder.path(), script.colony, &*clock, &[]).await;
-    append_large(&spool, script.colony, &clock, "large", 700_000).await;
+    append_large(&spool, script.colony, &clock, "large", 1_000_000).await;
     append_large(&spool, script.colony, &clock, "small", 10).await;
     forward(&script, &spool, clock, 2).await;
     assert_eq!(script.keys(), ["large", "small"]);
-    let bound = Duration::from_secs(10) + sending_time(usize::MAX);
+    let bound = Duration::from_secs(10) + sending_time(usize::MAX) + READY_AFTER_LATE_TIMEOUT;
     assert!(script.pauses()[0] > Duration::from_secs(60) && script.pauses()[0] <= bound, "{:?}", script.pauses());
     let aside = spool.list_set_aside().await.unwrap().remove(0);
     assert_eq!((aside.idempotency_key.as_str(), aside.reason.as_str()), ("large", "TOO_SLOW"));

@@ -15,7 +15,7 @@ use super::batch::BatchSize;
 use super::job::{Mark, Row};
 use super::report::OutboxState;
 use crate::contact::Contact;
-use crate::limits::{FORWARD_TIMEOUT, READY_TIMEOUT};
+use crate::limits::{FORWARD_TIMEOUT, READY_AFTER_LATE_TIMEOUT};
 use crate::{Sink, SinkError};
 
 /// Advice for refused rows.
@@ -118,7 +118,7 @@ impl Submitter {
     async fn note_late(&mut self, asked: &[i64], time: Duration, mut done: Submitted) -> Submitted {
         self.size.note_late(asked.len());
         if let [id] = asked
-            && timeout(READY_TIMEOUT, self.sink.is_ready()).await == Ok(true)
+            && timeout(READY_AFTER_LATE_TIMEOUT, self.sink.is_ready()).await == Ok(true)
         {
             let after_ms = time.as_millis();
             let problem =

@@ -4,6 +4,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::database;
+use crate::EventName;
 
 /// State of an event in the spool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,10 +64,9 @@ pub struct SpoolFilter {
 }
 
 impl SpoolEntry {
-    /// Returns true for the event of this source, or of any, with this id at its sender.
-    pub fn is_of(&self, source: Option<&str>, id: &str) -> bool {
-        let parts: Vec<&str> = self.idempotency_key.split(':').collect();
-        parts.get(3) == Some(&id) && source.is_none_or(|source| parts.first() == Some(&source))
+    /// Returns the event's name; `None` if its key is damaged.
+    pub fn name(&self) -> Option<EventName> {
+        EventName::read(&self.idempotency_key)
     }
 }
 

@@ -22,15 +22,6 @@ pub struct SpoolFile {
     path: PathBuf,
 }
 
-/// A filter of set-aside events; an absent field matches all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SetAsideFilter {
-    /// Exact reason of the rejection.
-    pub reason: Option<String>,
-    /// Part of the event's key.
-    pub key_part: Option<String>,
-}
-
 impl SpoolFile {
     /// Opens the file in a spool's folder.
     ///
@@ -51,32 +42,6 @@ impl SpoolFile {
             true => Ok(file),
             false => Err(SpoolError::NoSpool(folder.to_owned())),
         }
-    }
-
-    /// Lists set-aside events, oldest first, up to a thousand.
-    ///
-    /// # Errors
-    ///
-    /// SQLite's error.
-    pub async fn list(&self, filter: &SetAsideFilter) -> Result<Vec<SetAside>, SpoolError> {
-        let list = || {
-            query(include_str!("list_set_aside.sql"))
-                .bind(SET_ASIDE_LIST_MAX)
-                .bind(filter.reason.clone())
-                .bind(filter.key_part.clone())
-        };
-        self.read(list).await?.iter().map(event).collect::<Result<_, _>>().map_err(|error| self.sql(&error))
-    }
-
-    /// Returns a set-aside event and its unsigned spec as JSON; `None` if there is none with this key.
-    ///
-    /// # Errors
-    ///
-    /// SQLite's error.
-    pub async fn show(&self, key: &str) -> Result<Option<(SetAside, Vec<u8>)>, SpoolError> {
-        let rows = self.read(|| query(include_str!("show_set_aside.sql")).bind(key.to_owned())).await?;
-        let read = rows.first().map(|row| Ok((event(row)?, row.try_get("spec")?))).transpose();
-        read.map_err(|error: sqlx::Error| self.sql(&error))
     }
 
     /// Lists events, in the line and set aside, oldest first, up to a thousand.

@@ -16,7 +16,7 @@ mod totals;
 mod writer;
 
 pub use entry::{SpoolEntry, SpoolFilter, SpoolState};
-pub use file::{SetAsideFilter, SpoolFile};
+pub use file::SpoolFile;
 pub use handle::SetAside;
 pub(crate) use handle::{Appended, Spool, Waiting};
 pub use totals::SpoolTotals;

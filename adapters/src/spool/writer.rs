@@ -318,8 +318,7 @@ async fn forget_set_aside(
 }
 
 async fn list_set_aside(db: &mut SqliteTransaction) -> Result<Vec<SetAside>, sqlx::Error> {
-    let all =
-        query(include_str!("list_set_aside.sql")).bind(SET_ASIDE_LIST_MAX).bind(None::<String>).bind(None::<String>);
+    let all = query(include_str!("list_set_aside.sql")).bind(SET_ASIDE_LIST_MAX);
     db.rows(all).await?.iter().map(file::event).collect()
 }
 

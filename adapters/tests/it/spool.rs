@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_adapters::{
-    BrokerState, SetAside, SetAsideFilter, SpoolError, SpoolFile, StartError, Webhook, WebhookConfig,
+    BrokerState, SpoolError, SpoolFile, SpoolFilter, SpoolState, StartError, Webhook, WebhookConfig,
 };
 use apiary_executor_sdk::testing::eventually;
 use serde_json::json;
@@ -379,14 +379,18 @@ async fn an_operator_lists_retries_and_deletes_refused_events_beside_the_running
     assert_eq!(health["notices"][0]["kind"], json!("EVENTS_SET_ASIDE"), "{health}");
 
     let file = SpoolFile::open(&path).await.unwrap();
-    let keys = |events: Vec<SetAside>| events.into_iter().map(|one| one.idempotency_key).collect::<Vec<_>>();
-    let all = SetAsideFilter::default();
-    assert_eq!(keys(file.list(&all).await.unwrap()), ["stripe:live::evt_0", "stripe:live::evt_1"]);
-    let one = SetAsideFilter { key_part: Some("evt_1".to_owned()), reason: Some("INVALID".to_owned()) };
-    assert_eq!(keys(file.list(&one).await.unwrap()), ["stripe:live::evt_1"]);
-    let other = SetAsideFilter { reason: Some("TOO_LARGE".to_owned()), ..SetAsideFilter::default() };
-    assert_eq!(file.list(&other).await.unwrap(), []);
-    let (_, spec) = file.show("stripe:live::evt_1").await.unwrap().unwrap();
+    let list = async |filter: SpoolFilter| {
+        let found = file.entries(&filter).await.unwrap();
+        found.into_iter().map(|one| one.idempotency_key).collect::<Vec<_>>()
+    };
+    let aside = || SpoolFilter { state: Some(SpoolState::SetAside), ..SpoolFilter::default() };
+    assert_eq!(list(aside()).await, ["stripe:live::evt_0", "stripe:live::evt_1"]);
+    let one = SpoolFilter { key_part: Some("evt_1".to_owned()), reason: Some("INVALID".to_owned()), ..aside() };
+    let found = file.entries(&one).await.unwrap();
+    assert_eq!((found.len(), found[0].kind.as_deref()), (1, Some("invoice.paid")), "{found:?}");
+    assert_eq!(list(SpoolFilter { reason: Some("TOO_LARGE".to_owned()), ..aside() }).await, [""; 0]);
+    assert_eq!(list(SpoolFilter { state: Some(SpoolState::Waiting), ..SpoolFilter::default() }).await, [""; 0]);
+    let spec = file.spec(&found[0]).await.unwrap().unwrap();
     assert!(String::from_utf8(spec).unwrap().contains("stripe:live::evt_1"));
 
     broker.accepts_all();
@@ -394,7 +398,7 @@ async fn an_operator_lists_retries_and_deletes_refused_events_beside_the_running
     assert!(!file.retry("stripe:live::evt_0").await.unwrap(), "it is back in the line");
     eventually("the adapter notices and forwards it", async || broker.events() == ["evt_2", "evt_0"]).await;
     assert!(file.delete("stripe:live::evt_1").await.unwrap());
-    assert!(file.show("stripe:live::evt_1").await.unwrap().is_none());
+    assert_eq!(file.spec(&found[0]).await.unwrap(), None);
     eventually("the adapter notices", async || webhook.spool().set_aside_events == 0).await;
     eventually("the notice ends", async || webhook.notices().list().is_empty()).await;
     file.close().await;

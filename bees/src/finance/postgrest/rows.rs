@@ -69,10 +69,10 @@ impl Rows for PostgrestRecord {
 #[derive(Deserialize)]
 struct IdRow {
     id: String,
-    /// Of a customer.
+    /// Column of a customer.
     #[serde(default)]
     deleted: bool,
-    /// Of an invoice.
+    /// Column of an invoice.
     outcome: Option<String>,
 }
 

@@ -1,9 +1,11 @@
 //! The state of record.
 
 pub(crate) mod diff;
+mod events;
 mod object;
 pub(crate) mod show;
 
+pub(crate) use events::{RecordedEvent, events};
 pub(crate) use show::open;
 
 use clap::Subcommand;

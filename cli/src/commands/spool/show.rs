@@ -62,7 +62,8 @@ async fn find(spool: &SpoolFile, event: &str) -> anyhow::Result<SpoolEntry> {
     if let Some(entry) = named.min_by_key(|one| one.state.as_str() == "set_aside") {
         return Ok(entry.clone());
     }
-    let mut same_id: Vec<SpoolEntry> = found.into_iter().filter(|one| one.is_of(None, event)).collect();
+    let mut same_id: Vec<SpoolEntry> =
+        found.into_iter().filter(|one| one.name().is_some_and(|name| name.id == event)).collect();
     same_id.dedup_by(|one, other| one.idempotency_key == other.idempotency_key);
     match same_id.len() {
         0 => Err(super::not_there(spool, event).await.into()),

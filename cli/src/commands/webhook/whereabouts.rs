@@ -1,18 +1,20 @@
 //! `apiary webhook where`.
 
 use apiary_adapters::sources::ALL;
-use apiary_adapters::{Receiver, SpoolFilter};
+use apiary_adapters::{EventName, Receiver, SpoolEntry, SpoolFilter};
 use apiary_executor_sdk::v1;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::run::named;
 use crate::commands::process::view::ProcessView;
-use crate::commands::{record, spool};
+use crate::commands::record::{self, RecordedEvent};
+use crate::commands::spool;
 use crate::context::Context;
-use crate::exit::{Exit, Fault};
-use crate::output::{Format, listing, note};
+use crate::exit::{Exit, Fault, words};
+use crate::output::{Format, listing};
 use crate::profile;
 use crate::settings::Settings;
 
@@ -25,25 +27,26 @@ Examples:
   apiary webhook where stripe:live::evt_1NG8Du2eZvKYlo2CUI79vXWy --json
 
 Looks into the adapter's spool (`webhook.spool`), asks the broker, and asks the state of record, each as it is set where
-the command runs; on the machine of an `apiary up` all of them are. Exits with 5 if the event is in none of them.";
+the command runs; on the machine of an `apiary up` all of them are. The broker shows every process to a key with the
+right `read`. Exits with 5 if the event is in none of the three, with 1 if it is in none that could be asked.";
 
 /// Show where an event is: in the spool, with the broker as which processes, and in the state of record
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// The sender's id of the event, or its name as shown by `apiary spool list`
-    #[arg(value_name = "EVENT")]
+    #[arg(value_name = "EVENT", value_parser = NonEmptyStringValueParser::new())]
     event: String,
     /// Print JSON; the same as --output json
     #[arg(long)]
     json: bool,
 }
 
-/// An event as it is named.
+/// An event as the user names it.
 struct Wanted {
-    /// Only of this source, if the name says it.
-    source: Option<String>,
     id: String,
+    /// Source, mode and account, if the user gave more than the id.
+    name: Option<EventName>,
 }
 
 /// The places of an event.
@@ -52,10 +55,10 @@ struct WhereOutput {
     event: String,
     spool: Place<spool::EventView>,
     broker: Place<ProcessView>,
-    record: Place<Map<String, Value>>,
+    record: Place<RecordedEvent>,
 }
 
-/// What one place has of the event.
+/// Findings of one place.
 #[derive(Serialize)]
 struct Place<T> {
     found: Vec<T>,
@@ -68,7 +71,7 @@ impl<T> Place<T> {
     fn of(answer: anyhow::Result<Vec<T>>) -> Self {
         match answer {
             Ok(found) => Self { found, not_asked: None },
-            Err(error) => Self { found: Vec::new(), not_asked: Some(format!("{error:#}")) },
+            Err(error) => Self { found: Vec::new(), not_asked: Some(words(&error)) },
         }
     }
 }
@@ -90,11 +93,17 @@ impl WhereOutput {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let wanted = Wanted::read(&arguments.event);
+    // At once: a place that does not answer delays no other.
+    let (in_spool, at_broker, in_record) = tokio::join!(
+        in_spool(&wanted, context),
+        at_broker(&wanted, &context.settings),
+        in_record(&wanted, &context.settings),
+    );
     let output = WhereOutput {
-        event: wanted.id.clone(),
-        spool: Place::of(in_spool(&wanted, context).await),
-        broker: Place::of(at_broker(&wanted, &context.settings).await),
-        record: Place::of(in_record(&wanted, &context.settings).await),
+        event: wanted.id,
+        spool: Place::of(in_spool),
+        broker: Place::of(at_broker),
+        record: Place::of(in_record),
     };
     let format = if arguments.json { Format::Json } else { context.format };
     format.print(&output, text)?;
@@ -103,26 +112,28 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     }
     let (event, not_asked) = (&arguments.event, output.not_asked());
     if !not_asked.is_empty() {
-        let words = format!("`{event}` is in no place that was asked; {} could not be asked", not_asked.join(" and "));
-        return Err(Fault::failure(words).into());
+        let problem =
+            format!("`{event}` is in no place that was asked; {} could not be asked", not_asked.join(" and "));
+        return Err(Fault::failure(problem).into());
     }
     let fault = Fault::new(Exit::NotFound, format!("no place has `{event}`: it never came, or it has no route"));
-    if format == Format::Text {
-        note("`apiary webhook routes` shows the types that went nowhere; the sender's own page shows its deliveries");
-    }
-    Err(fault.into())
+    let hint = "`apiary webhook routes` shows the types that went nowhere; the sender's own page shows its deliveries";
+    Err(fault.hint(hint).into())
 }
 
 impl Wanted {
     fn read(event: &str) -> Self {
-        match event.split(':').collect::<Vec<_>>()[..] {
-            [source, _, _, id, ..] => Self { source: Some(source.to_owned()), id: id.to_owned() },
-            _ => Self { source: None, id: event.to_owned() },
-        }
+        let name = EventName::read(event);
+        Self { id: name.as_ref().map_or(event, |name| &name.id).to_owned(), name }
     }
 
-    fn may_be_of(&self, source: &str) -> bool {
-        self.source.as_deref().is_none_or(|only| only == source)
+    fn source(&self) -> Option<&str> {
+        self.name.as_ref().map(|name| name.source.as_str())
+    }
+
+    /// Returns true for the mode and account in the name, or any without one.
+    fn is_from(&self, livemode: Option<bool>, account: &str) -> bool {
+        self.name.as_ref().is_none_or(|name| name.livemode == livemode && name.account == account)
     }
 }
 
@@ -130,28 +141,42 @@ async fn in_spool(wanted: &Wanted, context: &Context) -> anyhow::Result<Vec<spoo
     let spool = spool::open(context).await?;
     let found = spool.entries(&SpoolFilter { key_part: Some(wanted.id.clone()), ..SpoolFilter::default() }).await;
     spool.close().await;
-    let found = found?.into_iter().filter(|one| one.is_of(wanted.source.as_deref(), &wanted.id));
-    Ok(found.map(spool::EventView::from).collect())
+    let is_wanted = |one: &SpoolEntry| match &wanted.name {
+        Some(_) => one.name() == wanted.name,
+        None => one.name().is_some_and(|name| name.id == wanted.id),
+    };
+    Ok(found?.into_iter().filter(is_wanted).map(spool::EventView::from).collect())
+}
+
+async fn in_record(wanted: &Wanted, settings: &Settings) -> anyhow::Result<Vec<RecordedEvent>> {
+    let mut found = record::events(wanted.source(), &wanted.id, settings).await?;
+    found.retain(|one| wanted.is_from(Some(one.livemode), &one.account));
+    Ok(found)
 }
 
 /// Asks for the processes that bear the event in the label of its source.
 async fn at_broker(wanted: &Wanted, settings: &Settings) -> anyhow::Result<Vec<ProcessView>> {
     let client = profile::client(settings)?;
     let mut found = Vec::new();
+    let is_wanted = |source: &str, process: &ProcessView| {
+        let label = |name: &str| process.labels.get(name).map(String::as_str);
+        let account = label(&format!("{source}_account")).unwrap_or_default();
+        wanted.is_from(label("livemode").map(|live| live == "true"), account)
+    };
     for source in sources(wanted, settings)? {
         let labels = [(format!("{source}_event"), wanted.id.clone())].into();
-        let filter = v1::ProcessFilter { labels, ..v1::ProcessFilter::default() };
-        let mut page_token = String::new();
+        let filter = Some(v1::ProcessFilter { labels, ..v1::ProcessFilter::default() });
+        let mut request = v1::ListProcessesRequest { filter, page_size: PROCESSES_MAX, ..Default::default() };
         loop {
-            let request =
-                v1::ListProcessesRequest { filter: Some(filter.clone()), page_size: PROCESSES_MAX, page_token };
-            let page = client.list_processes(request).await?;
-            found.extend(page.processes.into_iter().map(ProcessView::from));
-            page_token = page.next_page_token;
+            let page = client.list_processes(request.clone()).await?;
+            let is_empty = page.processes.is_empty();
+            let processes = page.processes.into_iter().map(ProcessView::from);
+            found.extend(processes.filter(|process| is_wanted(&source, process)));
             // A page may be empty, and the list go on.
-            if page_token.is_empty() || !found.is_empty() {
+            if page.next_page_token.is_empty() || !is_empty {
                 break;
             }
+            request.page_token = page.next_page_token;
         }
     }
     Ok(found)
@@ -159,8 +184,8 @@ async fn at_broker(wanted: &Wanted, settings: &Settings) -> anyhow::Result<Vec<P
 
 /// Returns the names of every source, also of those that are closed here: their events may have come elsewhere.
 fn sources(wanted: &Wanted, settings: &Settings) -> anyhow::Result<Vec<String>> {
-    if let Some(source) = &wanted.source {
-        return Ok(vec![source.clone()]);
+    if let Some(source) = wanted.source() {
+        return Ok(vec![source.to_owned()]);
     }
     let mut names = Vec::new();
     for source in ALL {
@@ -175,41 +200,31 @@ fn sources(wanted: &Wanted, settings: &Settings) -> anyhow::Result<Vec<String>> 
     Ok(names)
 }
 
-/// Asks for the event's row; only Stripe's events have one.
-async fn in_record(wanted: &Wanted, settings: &Settings) -> anyhow::Result<Vec<Map<String, Value>>> {
-    if !wanted.may_be_of("stripe") {
-        return Ok(Vec::new());
-    }
-    let record = record::open(settings).await?;
-    let found = record.events(&wanted.id).await;
-    record.close().await;
-    Ok(found?)
-}
-
 fn text(output: &WhereOutput) -> String {
     let mut entries = Vec::new();
+    let time = |at: Option<Timestamp>| at.map(|at| format!("{at:.0}")).unwrap_or_default();
     add(&mut entries, "spool", &output.spool, |one| {
-        let at = one.received_at.map(|at| format!("{at:.0}")).unwrap_or_default();
+        let at = time(one.received_at);
         match one.state {
             "waiting" => format!("{} waits for the broker since {at}", one.event),
             _ => format!("{} came {at}, and is set aside: {} ({})", one.event, one.message, one.reason),
         }
     });
     add(&mut entries, "broker", &output.broker, |one| {
-        let reason = if one.reason.is_empty() { String::new() } else { format!(": {}", one.reason) };
-        format!("process {} is {}, {} for {}{reason}", one.process_id, one.state, one.function, one.executor_type)
+        let ProcessView { process_id, function, executor_type, state, .. } = one;
+        let reason = if one.reason.is_empty() { String::new() } else { format!(", {}", one.reason) };
+        let since = time(one.state_since);
+        format!("process {process_id} ({function} for {executor_type}): {state} since {since}{reason}")
     });
-    add(&mut entries, "record", &output.record, |row| {
-        let column = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default();
-        let is_live = matches!(row.get("livemode"), Some(Value::Bool(true))) || row.get("livemode") == Some(&1.into());
-        let mode = if is_live { "live" } else { "test" };
-        let object = format!("{} {}", column("object_type"), column("object_id"));
-        let words = match column("outcome") {
+    add(&mut entries, "record", &output.record, |one| {
+        let mode = if one.livemode { "live" } else { "test" };
+        let object = format!("{} {}", one.object_type, one.object_id);
+        let words = match one.outcome.as_str() {
             "applied" => format!("applied to {object}"),
             "superseded" => format!("recorded, and changed nothing: {object} was newer"),
-            other => format!("recorded, {other}: {}", column("reason")),
+            other => format!("recorded, {other}: {}", one.reason),
         };
-        format!("{words} at {}, in {mode} mode", column("received_at"))
+        format!("{words} at {}, in {mode} mode", time(one.received_at))
     });
     listing(entries)
 }
