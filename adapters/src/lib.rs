@@ -62,7 +62,7 @@ pub use config::WebhookConfig;
 pub use contact::{BROKER_AWAY, BROKER_REFUSES, BrokerState, EVENTS_SET_ASIDE, ROUTE_NOT_GRANTED};
 pub use error::{SpoolError, StartError};
 pub use event::{Event, EventName};
-pub use limits::WebhookLimits;
+pub use limits::{SPOOL_LIST_MAX, WebhookLimits};
 pub use outbox::{OutboxConfig, OutboxReport};
 pub use refusal::{EventFault, Refusal};
 pub use routes::{Destination, Route, RouteLine, RouteTable, Targets};

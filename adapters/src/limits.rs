@@ -40,8 +40,8 @@ pub(crate) const SPOOL_COMMIT_AGE_MAX: Duration = Duration::from_secs(5);
 pub(crate) const SPOOL_PROOF_TIME_MAX: Duration = Duration::from_secs(2);
 /// Longest wait of an operator's command for a write of the adapter.
 pub(crate) const SPOOL_FILE_WAIT_MAX: Duration = Duration::from_secs(5);
-/// Set-aside events in one list.
-pub(crate) const SET_ASIDE_LIST_MAX: i64 = 1000;
+/// Events of the spool in one list.
+pub const SPOOL_LIST_MAX: i64 = 1000;
 /// Interval of checks whether an operator's command changed the spool's file.
 pub(crate) const SPOOL_REFRESH: Duration = Duration::from_secs(1);
 /// Characters of the broker's message stored with a set-aside event.

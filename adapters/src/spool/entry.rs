@@ -53,7 +53,9 @@ pub struct SpoolFilter {
     pub state: Option<SpoolState>,
     /// Exact reason of the rejection.
     pub reason: Option<String>,
-    /// Part of the event's key.
+    /// The event's id at the sender, or another whole part of its key.
+    pub id: Option<String>,
+    /// Text in the event's key.
     pub key_part: Option<String>,
     /// Exact type of event.
     pub kind: Option<String>,

@@ -12,7 +12,7 @@ use sqlx::{Connection as _, Row as _, Sqlite, SqliteConnection, query};
 use super::entry::{SpoolEntry, SpoolFilter, SpoolState, entry};
 use super::{SetAside, database};
 use crate::SpoolError;
-use crate::limits::{SET_ASIDE_LIST_MAX, SPOOL_FILE_WAIT_MAX};
+use crate::limits::{SPOOL_FILE_WAIT_MAX, SPOOL_LIST_MAX};
 
 /// A spool's file, opened while an adapter uses the spool, or while none does.
 #[derive(Debug)]
@@ -52,13 +52,14 @@ impl SpoolFile {
     pub async fn entries(&self, filter: &SpoolFilter) -> Result<Vec<SpoolEntry>, SpoolError> {
         let list = || {
             query(include_str!("list_events.sql"))
-                .bind(SET_ASIDE_LIST_MAX)
+                .bind(SPOOL_LIST_MAX)
                 .bind(filter.state.map(SpoolState::as_str))
                 .bind(filter.reason.clone())
                 .bind(filter.key_part.clone())
                 .bind(filter.kind.clone())
                 .bind(filter.received_from_ms)
                 .bind(filter.received_until_ms)
+                .bind(filter.id.clone())
         };
         self.read(list).await?.iter().map(entry).collect::<Result<_, _>>().map_err(|error| self.sql(&error))
     }

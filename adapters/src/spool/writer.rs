@@ -13,7 +13,7 @@ use super::handle::{Appended, SetAside, Waiting};
 use super::reserve::Reserve;
 use super::totals::SpoolTotals;
 use super::{database, file};
-use crate::limits::{SET_ASIDE_LIST_MAX, SPOOL_BATCH_BYTES_MAX, SPOOL_BATCH_MAX};
+use crate::limits::{SPOOL_BATCH_BYTES_MAX, SPOOL_BATCH_MAX, SPOOL_LIST_MAX};
 use crate::{SpoolError, WebhookLimits};
 
 /// A request with the channel for its answer.
@@ -318,7 +318,7 @@ async fn forget_set_aside(
 }
 
 async fn list_set_aside(db: &mut SqliteTransaction) -> Result<Vec<SetAside>, sqlx::Error> {
-    let all = query(include_str!("list_set_aside.sql")).bind(SET_ASIDE_LIST_MAX);
+    let all = query(include_str!("list_set_aside.sql")).bind(SPOOL_LIST_MAX);
     db.rows(all).await?.iter().map(file::event).collect()
 }
 

@@ -390,6 +390,10 @@ async fn an_operator_lists_retries_and_deletes_refused_events_beside_the_running
     assert_eq!((found.len(), found[0].kind.as_deref()), (1, Some("invoice.paid")), "{found:?}");
     assert_eq!(list(SpoolFilter { reason: Some("TOO_LARGE".to_owned()), ..aside() }).await, [""; 0]);
     assert_eq!(list(SpoolFilter { state: Some(SpoolState::Waiting), ..SpoolFilter::default() }).await, [""; 0]);
+    for (id, events) in [("evt_1", 1), ("stripe:live::evt_1", 1), ("evt_", 0)] {
+        let of = SpoolFilter { id: Some(id.to_owned()), ..SpoolFilter::default() };
+        assert_eq!(list(of).await.len(), events, "{id}");
+    }
     let spec = file.spec(&found[0]).await.unwrap().unwrap();
     assert!(String::from_utf8(spec).unwrap().contains("stripe:live::evt_1"));
 

@@ -202,6 +202,8 @@ fn events_that_wait_are_found_by_id_type_and_age_and_their_place_is_told() {
     for words in ["spool", "evt_2 waits for the broker since", "broker", "not asked", "no state of record at"] {
         assert!(place.contains(words), "{words}: {place}");
     }
+    let words = scene.run_with(&variables, &["webhook", "where", "evt_"]).fails_with(1);
+    assert!(words.contains("`evt_` is in no place that was asked"), "a part is no id: {words}");
     let words = scene.run_with(&variables, &["webhook", "where", "evt_9"]).fails_with(1);
     assert!(words.contains("the broker and the state of record could not be asked"), "{words}");
     adapter.stop();
@@ -218,11 +220,15 @@ fn an_event_that_went_its_way_is_found_as_a_process_and_in_the_record() {
     });
     assert_eq!(place["spool"], json!({ "found": [] }));
     assert_eq!(place["broker"]["found"][0]["function"], "stripe.event", "{place}");
-    assert!(place["record"]["found"][0].get("payload").is_none(), "{place}");
+    let recorded = &place["record"]["found"][0];
+    assert!(recorded.get("payload").is_none() && recorded["livemode"] == json!(false), "{place}");
     let text = local.run(&["webhook", "where", "stripe:test::evt_1"]).ok();
     for words in ["not there", "stripe.event for finance", "applied to invoice"] {
         assert!(text.contains(words), "{words}: {text}");
     }
+    let words = local.run(&["webhook", "where", "stripe:live::evt_1"]).fails_with(5);
+    assert!(words.contains("no place has `stripe:live::evt_1`"), "it came in test mode: {words}");
+    assert_eq!(local.run(&["webhook", "where", ""]).code, 2);
     let words = local.run(&["webhook", "where", "evt_9"]).fails_with(5);
     assert!(words.contains("no place has `evt_9`") && words.contains("webhook routes"), "{words}");
 }

@@ -1,12 +1,12 @@
 //! `apiary spool list`.
 
-use apiary_adapters::{SpoolFilter, SpoolState};
+use apiary_adapters::{SPOOL_LIST_MAX, SpoolFilter, SpoolState};
 use clap::{Args, ValueEnum};
 
 use super::{EventView, open};
 use crate::arguments::Past;
 use crate::context::Context;
-use crate::output::table;
+use crate::output::{note, table};
 use crate::profile;
 
 const EXAMPLES: &str = "\
@@ -59,6 +59,7 @@ impl Arguments {
                 StateWord::SetAside => SpoolState::SetAside,
             }),
             reason: self.reason.clone(),
+            id: None,
             key_part: self.event.clone(),
             kind: self.kind.clone(),
             received_from_ms: at(self.since),
@@ -71,7 +72,11 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let spool = open(context).await?;
     let events: Vec<EventView> = spool.entries(&arguments.filter()).await?.into_iter().map(EventView::from).collect();
     spool.close().await;
-    context.format.print(&events, |events| text(events))
+    context.format.print(&events, |events| text(events))?;
+    if events.len() >= usize::try_from(SPOOL_LIST_MAX)? {
+        note("there may be more: --since TIME goes on from the last one's arrival, the other filters choose fewer");
+    }
+    Ok(())
 }
 
 fn text(events: &[EventView]) -> String {

@@ -1,6 +1,6 @@
 //! `apiary spool show`.
 
-use apiary_adapters::{SpoolEntry, SpoolFile, SpoolFilter};
+use apiary_adapters::{SpoolEntry, SpoolFile, SpoolFilter, SpoolState};
 use clap::Args;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -43,10 +43,13 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let spool = open(context).await?;
     let entry = find(&spool, &arguments.event).await?;
     let spec = match arguments.payload {
-        true => Some(spool.spec(&entry).await?.and_then(|spec| {
-            let spec = String::from_utf8(spec).ok()?;
-            RawValue::from_string(spec).ok()
-        })),
+        true => {
+            let Some(spec) = spool.spec(&entry).await? else {
+                let words = format!("`{}` has just left this place in the spool", entry.idempotency_key);
+                return Err(Fault::new(Exit::NotFound, words).hint("repeat the command").into());
+            };
+            Some(String::from_utf8(spec).ok().and_then(|spec| RawValue::from_string(spec).ok()))
+        }
         false => None,
     };
     spool.close().await;
@@ -55,15 +58,15 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
 
 /// Finds an event by its name, or by the sender's id if that names one event.
 async fn find(spool: &SpoolFile, event: &str) -> anyhow::Result<SpoolEntry> {
-    let part = SpoolFilter { key_part: Some(event.to_owned()), ..SpoolFilter::default() };
-    let found = spool.entries(&part).await?;
-    let named = found.iter().filter(|one| one.idempotency_key == event);
+    let mut found = spool.entries(&SpoolFilter { id: Some(event.to_owned()), ..SpoolFilter::default() }).await?;
     // The same event may wait in the line, and be set aside from before: the line comes first.
-    if let Some(entry) = named.min_by_key(|one| one.state.as_str() == "set_aside") {
+    found.sort_by_key(|one| one.state == SpoolState::SetAside);
+    if let Some(entry) = found.iter().find(|one| one.idempotency_key == event) {
         return Ok(entry.clone());
     }
     let mut same_id: Vec<SpoolEntry> =
         found.into_iter().filter(|one| one.name().is_some_and(|name| name.id == event)).collect();
+    same_id.sort_by(|one, other| one.idempotency_key.cmp(&other.idempotency_key));
     same_id.dedup_by(|one, other| one.idempotency_key == other.idempotency_key);
     match same_id.len() {
         0 => Err(super::not_there(spool, event).await.into()),

@@ -139,7 +139,7 @@ impl Wanted {
 
 async fn in_spool(wanted: &Wanted, context: &Context) -> anyhow::Result<Vec<spool::EventView>> {
     let spool = spool::open(context).await?;
-    let found = spool.entries(&SpoolFilter { key_part: Some(wanted.id.clone()), ..SpoolFilter::default() }).await;
+    let found = spool.entries(&SpoolFilter { id: Some(wanted.id.clone()), ..SpoolFilter::default() }).await;
     spool.close().await;
     let is_wanted = |one: &SpoolEntry| match &wanted.name {
         Some(_) => one.name() == wanted.name,
