@@ -185,6 +185,8 @@ fn events_that_wait_are_found_by_id_type_and_age_and_their_place_is_told() {
     assert!(!shown.contains("customer"), "contents are hidden: {shown}");
     let spec = spool.run(&["show", "evt_2", "--payload", "-o", "json"]).json()["spec"].clone();
     assert_eq!(spec["labels"]["stripe_event"], "evt_2");
+    let words = spool.run(&["delete", "evt_2"]).fails_with(5);
+    assert!(words.contains("it waits in the line"), "{words}");
     let words = spool.run(&["show", "evt_9999999"]).fails_with(5);
     assert!(words.contains("no event `evt_9999999` is in the spool") && words.contains("webhook where"), "{words}");
 
@@ -203,7 +205,7 @@ fn events_that_wait_are_found_by_id_type_and_age_and_their_place_is_told() {
         assert!(place.contains(words), "{words}: {place}");
     }
     let words = scene.run_with(&variables, &["webhook", "where", "evt_"]).fails_with(1);
-    assert!(words.contains("`evt_` is in no place that was asked"), "a part is no id: {words}");
+    assert!(words.contains("`evt_` was not found, but"), "a part is no id: {words}");
     let words = scene.run_with(&variables, &["webhook", "where", "evt_9"]).fails_with(1);
     assert!(words.contains("the broker and the state of record could not be asked"), "{words}");
     adapter.stop();

@@ -117,11 +117,12 @@ pub(crate) async fn open(context: &Context) -> anyhow::Result<SpoolFile> {
 /// which is Stripe's id of the event.
 async fn unknown(spool: &SpoolFile, event: &str) -> Fault {
     let words = format!("no event `{event}` is set aside");
-    let part = SpoolFilter { key_part: Some(event.to_owned()), ..waiting() };
-    if spool.entries(&part).await.is_ok_and(|found| found.iter().any(|one| one.idempotency_key == event)) {
+    let of = SpoolFilter { id: Some(event.to_owned()), ..SpoolFilter::default() };
+    // Without a list there is no proposal; that is the only loss.
+    let found = spool.entries(&of).await.unwrap_or_default();
+    if !found.is_empty() && found.iter().all(|one| one.state == SpoolState::Waiting) {
         return Fault::new(Exit::NotFound, words).hint("it waits in the line, and is forwarded by itself");
     }
-    // Without the list there is no proposal; that is the only loss.
     let events = spool.entries(&set_aside()).await.unwrap_or_default();
     Fault::new(Exit::NotFound, words).hint(match meant(event, &events) {
         Some(name) => format!("is `{name}` meant? `apiary spool list` shows all"),
@@ -150,9 +151,4 @@ fn meant<'e>(event: &str, events: &'e [SpoolEntry]) -> Option<&'e str> {
 /// Selects the events that the broker rejected.
 fn set_aside() -> SpoolFilter {
     SpoolFilter { state: Some(SpoolState::SetAside), ..SpoolFilter::default() }
-}
-
-/// Selects the events in the line.
-fn waiting() -> SpoolFilter {
-    SpoolFilter { state: Some(SpoolState::Waiting), ..SpoolFilter::default() }
 }

@@ -26,9 +26,10 @@ Examples:
   apiary webhook where evt_1NG8Du2eZvKYlo2CUI79vXWy
   apiary webhook where stripe:live::evt_1NG8Du2eZvKYlo2CUI79vXWy --json
 
-Looks into the adapter's spool (`webhook.spool`), asks the broker, and asks the state of record, each as it is set where
-the command runs; on the machine of an `apiary up` all of them are. The broker shows every process to a key with the
-right `read`. Exits with 5 if the event is in none of the three, with 1 if it is in none that could be asked.";
+Looks into the adapter's spool (`webhook.spool`), asks the broker, and asks the state of record,
+each as it is set where the command runs; on the machine of an `apiary up` all of them are. The
+broker shows every process to a key with the right `read`. Exits with 5 if the event is in none of
+the three, with 1 if it is in none that could be asked.";
 
 /// Show where an event is: in the spool, with the broker as which processes, and in the state of record
 #[derive(Args)]
@@ -110,11 +111,15 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     if output.is_found() {
         return Ok(());
     }
-    let (event, not_asked) = (&arguments.event, output.not_asked());
-    if !not_asked.is_empty() {
-        let problem =
-            format!("`{event}` is in no place that was asked; {} could not be asked", not_asked.join(" and "));
-        return Err(Fault::failure(problem).into());
+    let event = &arguments.event;
+    let problem = match output.not_asked()[..] {
+        [] => None,
+        [one] => Some(format!("{one} could not be asked")),
+        [one, other] => Some(format!("{one} and {other} could not be asked")),
+        _ => Some("no place could be asked".to_owned()),
+    };
+    if let Some(problem) = problem {
+        return Err(Fault::failure(format!("`{event}` was not found, but {problem}")).into());
     }
     let fault = Fault::new(Exit::NotFound, format!("no place has `{event}`: it never came, or it has no route"));
     let hint = "`apiary webhook routes` shows the types that went nowhere; the sender's own page shows its deliveries";
@@ -207,6 +212,10 @@ fn text(output: &WhereOutput) -> String {
         let at = time(one.received_at);
         match one.state {
             "waiting" => format!("{} waits for the broker since {at}", one.event),
+            // The message of most refusals ends with the reason.
+            _ if one.message.contains(&one.reason) => {
+                format!("{} came {at}, and is set aside: {}", one.event, one.message)
+            }
             _ => format!("{} came {at}, and is set aside: {} ({})", one.event, one.message, one.reason),
         }
     });
