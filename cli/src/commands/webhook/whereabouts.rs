@@ -94,12 +94,10 @@ impl WhereOutput {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let wanted = Wanted::read(&arguments.event);
-    // At once: a place that does not answer delays no other.
-    let (in_spool, at_broker, in_record) = tokio::join!(
-        in_spool(&wanted, context),
-        at_broker(&wanted, &context.settings),
-        in_record(&wanted, &context.settings),
-    );
+    // The spool first: an event leaves it after the broker has committed it, so that one on its way is not missed.
+    let in_spool = in_spool(&wanted, context).await;
+    let (at_broker, in_record) =
+        tokio::join!(at_broker(&wanted, &context.settings), in_record(&wanted, &context.settings));
     let output = WhereOutput {
         event: wanted.id,
         spool: Place::of(in_spool),
