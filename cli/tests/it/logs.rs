@@ -122,4 +122,33 @@ fn a_reader_without_the_right_to_payloads_is_told_what_it_lacks() {
     assert!(words.contains("was not verified"), "{words}");
     let words = as_looker(&["export"]).fails_with(3);
     assert!(words.contains("cannot be exported") && words.contains("view_payloads"), "{words}");
+    // The colony's log says so, too, and a text that cannot be searched is no empty answer.
+    let logs = |more: &[&str]| {
+        local.run(&[&["process", "logs"][..], more, &["--key-file", key_file.to_str().unwrap()]].concat())
+    };
+    assert!(logs(&[]).ok().lines().all(|line| line.contains(HIDDEN)));
+    for more in [&["--grep", "counted"][..], &["latest", "--grep", "counted"], &["latest", "--grep", "c", "--follow"]] {
+        assert!(logs(more).fails_with(3).contains("view_payloads"), "{more:?}");
+    }
+    assert!(logs(&["latest", "--follow"]).ok().contains(HIDDEN));
+    let listed = local.run(&["process", "list", "--key-file", key_file.to_str().unwrap()]).ok();
+    assert!(listed.contains("succeeded") && !listed.contains("\"to\""), "{listed}");
+}
+
+#[test]
+fn whoever_waits_for_what_another_submitted_sees_its_end_and_not_its_output() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let submit = [&COUNT[..], &["--args", r#"{"to":2,"ms":1}"#, "--idempotency-key", "once", "--wait"]].concat();
+    assert!(local.run(&submit).ok().contains("\"to\":2"), "the submitter sees it all");
+    let (colony, key) = (scene.path("data/keys/colony.pem"), scene.new_key("other.pem"));
+    let grant = ["grant", "add", "--key", &key, "--role", "user", "--name", "other", "--right", "read"];
+    let scopes = ["--function", "*", "--executor-type", "*", "--colony-key", colony.to_str().unwrap()];
+    local.run(&[&grant[..], &scopes].concat()).ok();
+    let key_file = scene.path("other.pem");
+    let ran = local.run(&[&submit[..], &["--key-file", key_file.to_str().unwrap()]].concat());
+    assert!(ran.stderr.contains("it existed before"), "{}", ran.stderr);
+    let shown = ran.ok();
+    assert!(shown.contains("hidden: needs the right `view_payloads`"), "{shown}");
+    assert!(shown.contains("succeeded") && !shown.contains("\"to\""), "{shown}");
 }

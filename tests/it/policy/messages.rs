@@ -24,7 +24,7 @@ const ELSEWHERE: &str = "elsewhere";
 /// A way to call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trial {
-    /// As it should be.
+    /// A correct call.
     Good,
     /// Without a signature.
     Unsigned,

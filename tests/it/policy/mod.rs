@@ -6,3 +6,4 @@ mod messages;
 mod own;
 mod payloads;
 mod table;
+mod this_machine;

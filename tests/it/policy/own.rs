@@ -7,6 +7,9 @@ use apiary_identity::{Envelope, GrantRight, Role};
 use apiary_tests::TestColony;
 use uuid::Uuid;
 
+use super::callers::revocation;
+use crate::processes::read::read;
+
 on_each_store!(
     a_submitter_reads_its_own_processes,
     anothers_process_does_not_exist,
@@ -15,6 +18,10 @@ on_each_store!(
     a_watch_shows_own_processes_alone,
     a_submitter_cancels_its_own_processes_alone,
     an_explanation_names_no_other_process,
+    an_explanation_shows_no_state_of_anothers_parent,
+    filters_and_pages_tell_nothing_of_others,
+    an_executor_owns_what_it_submits_and_not_what_it_runs,
+    a_submitters_watches_end_with_its_grant,
     a_process_is_its_keys_under_every_grant,
 );
 
@@ -195,6 +202,116 @@ async fn an_explanation_names_no_other_process(colony: TestColony) {
     both.sort();
     assert_eq!((used, all), (2, both));
     assert_eq!(holders(&ada).await, (2, vec![own.to_string()]));
+}
+
+async fn an_explanation_shows_no_state_of_anothers_parent(colony: TestColony) {
+    let (ada, eve) = (submitter(&colony, "ada").await, submitter(&colony, "eve").await);
+    let (own, theirs) = (submit(&ada).await, submit(&eve).await);
+    let mut spec = ada.spec("t", "f");
+    spec.parents = [own, theirs].into();
+    let child = ada.submit(&spec).await.unwrap().process_id;
+    let waits = async |client: &Client| {
+        let explained = client.explain(child).await.unwrap();
+        explained.reasons.into_iter().find(|reason| reason.kind == "WAITS_FOR_PARENTS").unwrap()
+    };
+    let said = waits(&ada).await;
+    assert_eq!((said.process_ids, said.subjects), (vec![own.to_string()], vec!["waiting".to_owned()]));
+    assert!(said.text.contains("2 parents to succeed") && said.text.contains("1 not shown"), "{}", said.text);
+    assert!(!said.text.contains(&theirs.to_string()), "{}", said.text);
+    let said = waits(&colony.reader().await).await;
+    assert_eq!((said.process_ids.len(), said.text.contains("not shown")), (2, false), "{}", said.text);
+}
+
+async fn filters_and_pages_tell_nothing_of_others(colony: TestColony) {
+    let (ada, eve) = (submitter(&colony, "ada").await, submitter(&colony, "eve").await);
+    let mut spec = eve.spec("t", "payroll");
+    spec.labels.insert("customer".into(), "4711".into());
+    let theirs = eve.submit(&spec).await.unwrap().process_id;
+    let own = submit(&ada).await;
+    let label = |value: &str| v1::ProcessFilter {
+        labels: [("customer".to_owned(), value.to_owned())].into(),
+        ..Default::default()
+    };
+    let function = |name: &str| v1::ProcessFilter { function: name.into(), ..Default::default() };
+    // What only others have is answered as what nobody has, with and without a bound on the page.
+    for (there, nowhere) in [(label("4711"), label("none")), (function("payroll"), function("none"))] {
+        for page_size in [0, 1] {
+            let [there, nowhere] = [&there, &nowhere].map(|filter| v1::ListProcessesRequest {
+                filter: Some(filter.clone()),
+                page_size,
+                ..Default::default()
+            });
+            assert_eq!(list(&ada, there).await, list(&ada, nowhere).await);
+        }
+    }
+    // Over HTTP, too, others' processes are as absent as what never was.
+    for page in ["", "/result"] {
+        let (status, own) = read(&colony, &colony.key_of("ada"), &format!("/v1/processes/{own}{page}")).await;
+        assert!(status.is_success() && own["payload_hidden"] == false, "{own}");
+        let absent = Uuid::now_v7();
+        let ask = async |id: Uuid| {
+            let (status, answer) = read(&colony, &colony.key_of("ada"), &format!("/v1/processes/{id}{page}")).await;
+            (status.as_u16(), answer.to_string().replace(&id.to_string(), "ID"))
+        };
+        let (there, nowhere) = (ask(theirs).await, ask(absent).await);
+        assert_eq!((&there, there.0), (&nowhere, 404));
+    }
+    // The keys in use under a limit often name customers.
+    let limit = v1::Limit { kind: "function".into(), pattern: "*".into(), running_max: 2, ..Default::default() };
+    colony.client(&colony.key).set_limit(limit).await.unwrap();
+    colony.claim_one(&colony.executor("bee", "t").await, "t").await;
+    assert!(ada.list_limits().await.unwrap().iter().all(|limit| limit.uses.is_empty()));
+    assert!(colony.reader().await.list_limits().await.unwrap().iter().any(|limit| !limit.uses.is_empty()));
+}
+
+async fn an_executor_owns_what_it_submits_and_not_what_it_runs(colony: TestColony) {
+    let ada = submitter(&colony, "ada").await;
+    let rights = [GrantRight::ReadOwn, GrantRight::CancelOwn];
+    let bee = colony.grant("bee", Role::Executor, &["*"], &["t"], &rights).await;
+    let ran = submit(&ada).await;
+    colony.claim_one(&bee, "t").await;
+    let child = submit(&bee).await;
+    assert_eq!(bee.get_process(child).await.unwrap().process.unwrap().submitter, "bee");
+    for error in [
+        bee.get_process(ran).await.unwrap_err(),
+        bee.cancel(ran, "mine", None).await.unwrap_err(),
+        ada.get_process(child).await.unwrap_err(),
+    ] {
+        assert_eq!(error.reason(), Some("NOT_FOUND"));
+    }
+    let shown = list(&bee, v1::ListProcessesRequest::default()).await;
+    assert_eq!(shown.processes.len(), 1);
+    assert_eq!(bee.cancel(child, "no use", None).await.unwrap().state(), v1::ProcessState::Cancelled);
+}
+
+async fn a_submitters_watches_end_with_its_grant(colony: TestColony) {
+    let (ada, eve) = (submitter(&colony, "ada").await, submitter(&colony, "eve").await);
+    let (own, theirs) = (submit(&ada).await, submit(&eve).await);
+    let by_filter = v1::WatchRequest { filter: Some(v1::ProcessFilter::default()), ..Default::default() };
+    let of_one = v1::WatchRequest { process_id: own.to_string(), logs: true, ..Default::default() };
+    let mut watches = vec![ada.watch(by_filter).await.unwrap(), ada.watch(of_one).await.unwrap()];
+    let awaiting = tokio::spawn({
+        let ada = ada.clone();
+        async move { ada.r#await(own, Duration::from_secs(60)).await }
+    });
+    let of_others = v1::WatchRequest { process_id: theirs.to_string(), ..Default::default() };
+    let mut others = eve.watch(of_others).await.unwrap();
+    assert!(others.next().await.unwrap().is_ok());
+    let revocation = Envelope::seal(&colony.key, &revocation(colony.key.id(), ada.id())).unwrap();
+    colony.client(&colony.key).revoke_grant(&revocation).await.unwrap();
+    assert_eq!(awaiting.await.unwrap().unwrap_err().reason(), Some("NOT_PERMITTED"));
+    for watch in &mut watches {
+        let ended = loop {
+            match watch.next_sighting().await {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => break error,
+                None => panic!("the watch ended without a reason"),
+            }
+        };
+        assert_eq!(ended.reason(), Some("NOT_PERMITTED"));
+    }
+    eve.cancel(theirs, "no use", Some(Duration::ZERO)).await.unwrap();
+    assert_eq!(others.next().await.unwrap().unwrap().state(), v1::ProcessState::Cancelled, "others watch on");
 }
 
 async fn a_process_is_its_keys_under_every_grant(colony: TestColony) {

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use apiary_executor_sdk::{Client, Sighting, v1};
-use apiary_identity::{Content, Envelope, GrantRight, Role};
+use apiary_executor_sdk::{Client, ClientError, Sighting, Watch, v1};
+use apiary_identity::{Content, Envelope, GrantRight, OutcomeKind, Role};
 use apiary_tests::TestColony;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::callers::revocation;
 use crate::processes::read::read;
 
 on_each_store!(
@@ -15,7 +18,9 @@ on_each_store!(
     log_lines_are_shown_without_their_text,
     whoever_ran_it_sees_what_it_ran,
     payloads_are_hidden_over_http,
+    no_other_right_shows_a_payload,
     both_rights_stand_in_one_grant,
+    a_watch_hides_what_the_rest_of_its_grants_hide,
 );
 
 /// A word that only payloads have.
@@ -138,6 +143,66 @@ async fn payloads_are_hidden_over_http(colony: TestColony) {
     }
 }
 
+async fn no_other_right_shows_a_payload(colony: TestColony) {
+    let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
+    let rights: Vec<_> = GrantRight::ALL.into_iter().filter(|right| *right != GrantRight::ViewPayloads).collect();
+    let all = colony.grant("all", Role::User, &["*"], &["*"], &rights).await;
+    let everything = v1::WatchRequest { filter: Some(v1::ProcessFilter::default()), ..Default::default() };
+    let mut watch = all.watch(everything).await.unwrap();
+    let id = run(&colony, &user, &bee).await;
+    // One that failed, and one that runs and has left progress and lines.
+    let mut spec = user.spec("t", "f").with_args(Content::from_bytes(SECRET.as_bytes()));
+    spec.labels.insert("customer".into(), "seen".into());
+    let failed = user.submit(&spec).await.unwrap().process_id;
+    let lease = colony.claim_one(&bee, "t").await;
+    let progress = colony.progress(&lease, 1).with_checkpoint(Content::from_bytes(SECRET.as_bytes()));
+    bee.report(&Envelope::seal(&colony.key_of("bee"), &progress).unwrap()).await.unwrap();
+    let line = v1::NewLogLine { time_ms: 1, level: "info".into(), message: SECRET.into(), fields: String::new() };
+    bee.add_logs(failed, lease.attempt, vec![line]).await.unwrap();
+    let attribute = v1::NewAttribute { kind: "out".into(), key: SECRET.into(), value: "1".into() };
+    bee.set_attributes(failed, lease.attempt, vec![attribute]).await.unwrap();
+    let mut said = Vec::new();
+    let mut note = |call: &'static str, answer: String| said.push((call, answer));
+    note("GetProcess", format!("{:?}", all.get_process(failed).await.unwrap()));
+    bee.fail(&colony.failure("bee", &lease, OutcomeKind::FailedFinal, "no such account")).await.unwrap();
+    for id in [id, failed] {
+        note("GetProcess", format!("{:?}", all.get_process(id).await.unwrap()));
+        note("Await", format!("{:?}", all.r#await(id, Duration::ZERO).await.unwrap()));
+        note("Explain", format!("{:?}", all.explain(id).await.unwrap()));
+        let of_process = v1::ListLogsRequest { process_id: id.to_string(), ..Default::default() };
+        note("ListLogs", format!("{:?}", all.list_logs(of_process).await.unwrap()));
+        for page in ["", "/result"] {
+            let page = format!("/v1/processes/{id}{page}");
+            note("page", read(&colony, &colony.key_of("all"), &page).await.1.to_string());
+        }
+    }
+    note("ListLogs", format!("{:?}", all.list_logs(v1::ListLogsRequest::default()).await.unwrap()));
+    note("ListProcesses", format!("{:?}", all.list_processes(v1::ListProcessesRequest::default()).await.unwrap()));
+    note("Redrive", format!("{:?}", all.redrive(failed).await.unwrap()));
+    note("Cancel", format!("{:?}", all.cancel(failed, "no use", None).await.unwrap()));
+    let seen = loop {
+        let process = watch.next().await.unwrap().unwrap();
+        note("Watch", format!("{process:?}"));
+        if process.process_id == failed.to_string() && process.state() == v1::ProcessState::Cancelled {
+            break process;
+        }
+    };
+    // Names are shown, and so is the reason of a failure: no operator can work without them.
+    assert_eq!(seen.labels["customer"], "seen");
+    let shown = all.get_process(failed).await.unwrap();
+    assert_eq!(shown.attempts[0].reason, "no such account");
+    note("ListEvents", format!("{:?}", all.list_events(v1::ListEventsRequest::default()).await.unwrap()));
+    note("ListExecutors", format!("{:?}", all.list_executors(v1::ListExecutorsRequest::default()).await.unwrap()));
+    // Bytes are printed as numbers, text as it is.
+    let bytes = format!("{:?}", SECRET.as_bytes());
+    let bytes = bytes.trim_matches(['[', ']']);
+    let base64 = STANDARD.encode(SECRET);
+    for (call, answer) in said {
+        let leak = [SECRET, bytes, base64.as_str()].into_iter().find(|secret| answer.contains(secret));
+        assert_eq!(leak, None, "{call}: {answer}");
+    }
+}
+
 async fn both_rights_stand_in_one_grant(colony: TestColony) {
     let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
     let (looker, key) = (looker(&colony).await, colony.key_of("looker"));
@@ -151,4 +216,41 @@ async fn both_rights_stand_in_one_grant(colony: TestColony) {
     assert!(looker.get_process(id).await.unwrap().payload_hidden);
     add(&[GrantRight::Read, GrantRight::ViewPayloads]).await;
     assert!(!looker.get_process(id).await.unwrap().payload_hidden);
+}
+
+async fn a_watch_hides_what_the_rest_of_its_grants_hide(colony: TestColony) {
+    let (user, bee) = (colony.user("ada").await, colony.executor("bee", "t").await);
+    let (looker, key) = (looker(&colony).await, colony.key_of("looker"));
+    let owner = colony.client(&colony.key);
+    let wider =
+        colony.grant_document(&key, "looker", Role::User, &[], &[], &[GrantRight::Read, GrantRight::ViewPayloads]);
+    owner.add_grant(&Envelope::seal(&colony.key, &wider).unwrap()).await.unwrap();
+    let id = user.submit_json("t", "f", &1).await.unwrap().process_id;
+    let lease = colony.claim_one(&bee, "t").await;
+    let log = async || {
+        let line = v1::NewLogLine { time_ms: 1, level: "info".into(), message: SECRET.into(), fields: String::new() };
+        bee.add_logs(id, lease.attempt, vec![line]).await.unwrap();
+    };
+    let request = || v1::WatchRequest { process_id: id.to_string(), logs: true, ..Default::default() };
+    let mut watch = looker.watch(request()).await.unwrap();
+    log().await;
+    assert_eq!(next_line(&mut watch).await.unwrap().message, SECRET);
+    // The grant with the payloads ends: so does the watch that it decided, although another grant may read.
+    let mut revocation = revocation(colony.key.id(), key.id());
+    (revocation.key, revocation.grant_id) = (None, Some(wider.grant_id));
+    owner.revoke_grant(&Envelope::seal(&colony.key, &revocation).unwrap()).await.unwrap();
+    assert_eq!(next_line(&mut watch).await.unwrap_err().reason(), Some("NOT_PERMITTED"));
+    let mut watch = looker.watch(request()).await.unwrap();
+    log().await;
+    let line = next_line(&mut watch).await.unwrap();
+    assert!(line.payload_hidden && line.message.is_empty(), "{line:?}");
+}
+
+/// Returns the next log line of a watch, or its end.
+async fn next_line(watch: &mut Watch) -> Result<v1::LogLine, ClientError> {
+    loop {
+        if let Sighting::Logs(mut lines) = watch.next_sighting().await.expect("it ends with a reason")? {
+            return Ok(lines.remove(0));
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Who may do what, said again: `docs/rights.md` and the broker's own table must agree with these rows.
+//! The permissions, said again: `docs/rights.md` and the broker's own table must agree with these rows.
 //!
 //! A row names its callers: a right's word is a user with this right alone; `user`, `executor` and `member` are all keys with such a grant
 //! in force; `newcomer` is any key that never had an executor's grant, but for the colony's own.

@@ -157,6 +157,11 @@ impl Desk for ColonyDesk {
 /// Reads the result of a process, and trusts the broker with nothing: spec and result must be signed by keys to which the colony granted
 /// this function.
 fn read_proof(colony: &Id, process_id: Uuid, answer: &v1::GetProcessResponse) -> Result<Proof, String> {
+    if answer.payload_hidden {
+        return Err(format!(
+            "the signed result of process {process_id} is hidden from this bee, which did not run it: grant it `view_payloads`"
+        ));
+    }
     let broken = |error: &dyn std::fmt::Display| format!("process {process_id} does not hold: {error}");
     let envelope = |wire: &Option<v1::Envelope>| {
         let wire = wire.as_ref().ok_or_else(|| format!("process {process_id} has no signed result yet"))?;

@@ -107,6 +107,8 @@ pub(in crate::engine) struct Facts<'f> {
     pub(in crate::engine) executors: &'f [Candidate],
     /// The limits that count it.
     pub(in crate::engine) limits: &'f [LimitUsage],
+    /// The number of its parents that are left out, because the caller sees only processes of its own.
+    pub(in crate::engine) hidden_parents: usize,
     /// The time.
     pub(in crate::engine) now_ms: i64,
 }
@@ -387,16 +389,19 @@ fn blocked(facts: &Facts<'_>) -> Vec<ExplainReason> {
     let summary = &facts.process.summary;
     if summary.blocked_cause.as_deref() == Some("parents") {
         let early = summary.until_ms.map(|until_ms| blocked_until(facts, until_ms, Some("not_before")));
-        return std::iter::once(waits_for(&facts.process.parents)).chain(early).collect();
+        return std::iter::once(waits_for(&facts.process.parents, facts.hidden_parents)).chain(early).collect();
     }
     vec![blocked_until(facts, summary.until_ms.unwrap_or(0), summary.blocked_cause.as_deref())]
 }
 
-fn waits_for(parents: &[(Uuid, Option<ProcessState>)]) -> ExplainReason {
-    let shown = |(process_id, state): &(Uuid, Option<ProcessState>)| {
+fn waits_for(parents: &[(Uuid, Option<ProcessState>)], hidden: usize) -> ExplainReason {
+    let named = |(process_id, state): &(Uuid, Option<ProcessState>)| {
         format!("{process_id} ({})", state.map_or("deleted", ProcessState::as_str))
     };
-    let shown: Vec<String> = parents.iter().map(shown).collect();
+    let mut shown: Vec<String> = parents.iter().map(named).collect();
+    if hidden > 0 {
+        shown.push(format!("{hidden} not shown, which this key did not submit"));
+    }
     let has_failed = |(_, state): &(Uuid, Option<ProcessState>)| {
         matches!(state, Some(ProcessState::Failed | ProcessState::DeadLetter))
     };
@@ -404,11 +409,12 @@ fn waits_for(parents: &[(Uuid, Option<ProcessState>)]) -> ExplainReason {
         true => "; redrive what failed, or cancel this one",
         false => "",
     };
+    let count = parents.len().saturating_add(hidden);
     ExplainReason {
         kind: "WAITS_FOR_PARENTS",
         text: format!(
             "it waits for {} to succeed: {}{advice}",
-            counted(i64::try_from(parents.len()).unwrap_or(i64::MAX), "parent", "parents"),
+            counted(i64::try_from(count).unwrap_or(i64::MAX), "parent", "parents"),
             shown.join(", ")
         ),
         subjects: parents.iter().map(|(_, state)| state.map_or("deleted", ProcessState::as_str).to_owned()).collect(),

@@ -35,7 +35,7 @@ impl Engine {
     ) -> Result<Explanation, Error> {
         let (colony, now_ms) = (permit.colony(), self.clock.now_ms());
         let since_ms = now_ms.saturating_sub(EXPLAIN_RUNS_WINDOW_MS);
-        let Some(record) = self.store.explain(colony.key, process_id, since_ms).await? else {
+        let Some(mut record) = self.store.explain(colony.key, process_id, since_ms).await? else {
             return Err(no_process(colony, process_id));
         };
         self.check_shown(&permit, process_id, record.summary.submitter_grant).await?;
@@ -50,7 +50,12 @@ impl Engine {
         } else {
             (Vec::new(), Vec::new(), Vec::new())
         };
-        let facts = Facts { process: &record, pauses: &pauses, executors: &executors, limits: &limits, now_ms };
+        let mut shown: Vec<_> = record.parents.iter().map(|(parent, _)| *parent).collect();
+        self.shown_among(&permit, &mut shown).await?;
+        let hidden_parents = record.parents.len().saturating_sub(shown.len());
+        record.parents.retain(|(parent, _)| shown.contains(parent));
+        let facts =
+            Facts { process: &record, pauses: &pauses, executors: &executors, limits: &limits, hidden_parents, now_ms };
         let (reasons, estimated_wait_ms) = (explain::of_process(&facts), explain::estimated_wait_ms(&facts));
         let waits = record.summary.state == ProcessState::Waiting;
         Ok(Explanation {

@@ -32,7 +32,7 @@ pub(crate) struct LogPage {
 enum Visibility {
     /// All.
     All,
-    /// Those of processes that it submitted.
+    /// The lines of processes that it submitted.
     OfSubmitted,
     /// None.
     None,

@@ -96,7 +96,7 @@ fn meaning(right: GrantRight) -> &'static str {
         GrantRight::Operate => "Redrive, discard, retry and limit; includes `pause`",
         GrantRight::Pause => "Pause and resume",
         GrantRight::Schedules => "Manage schedules; no call needs it yet",
-        GrantRight::Executors => "Drain executors, and reject those that wait for approval",
+        GrantRight::Executors => "List, explain and drain executors, and reject those that wait for approval",
         GrantRight::Approve => "List executors, and reject those that wait for approval",
         GrantRight::Signal => "Send signals to processes; no call needs it yet",
         GrantRight::Archive => "Archive and restore finished processes; no call needs it yet",

@@ -109,12 +109,17 @@ impl Which {
         if let Self::Id(id) = self {
             return Ok(id);
         }
-        let newest = client.list_processes(v1::ListProcessesRequest { page_size: 1, ..Default::default() }).await?;
-        match newest.processes.first() {
-            Some(process) => Ok(process.process_id.parse()?),
-            None => {
-                Err(Fault::new(Exit::NotFound, "the colony has no process yet: `apiary process submit` creates one")
-                    .into())
+        let mut request = v1::ListProcessesRequest { page_size: 1, ..Default::default() };
+        loop {
+            let newest = client.list_processes(request.clone()).await?;
+            if let Some(process) = newest.processes.first() {
+                return Ok(process.process_id.parse()?);
+            }
+            // A key that sees only its own processes gets empty pages while others' are newer.
+            request.page_token = newest.next_page_token;
+            if request.page_token.is_empty() {
+                let words = "there is no process yet that this key sees: `apiary process submit` creates one";
+                return Err(Fault::new(Exit::NotFound, words).into());
             }
         }
     }
