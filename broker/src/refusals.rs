@@ -44,6 +44,8 @@ struct Cause {
     colony: Option<Id>,
     kind: EventKind,
     method: String,
+    /// The function that a key with proof asked for: whoever tries one after another is told as such.
+    function: String,
     key: Option<Id>,
     address: String,
 }
@@ -151,6 +153,7 @@ impl Table {
             colony,
             kind: event.kind,
             method: event.method.clone(),
+            function: event.function.clone(),
             key: event.key,
             address: event.address.clone(),
         };
@@ -353,6 +356,19 @@ mod tests {
         let of_colony = due.iter().filter(|due| due.colony == Some(colony)).map(|due| due.event.count);
         assert_eq!(of_colony.sum::<i64>(), 1001, "what names a known colony is counted in any case");
         assert_eq!(dropped, 1000 - u64::try_from(REFUSAL_CLAIMED_PER_PEER_MAX).unwrap());
+    }
+
+    #[test]
+    fn functions_that_are_tried_in_turn_are_told_apart() {
+        let (refusals, _) = refusals();
+        let (colony, key) = (KeyPair::generate().id(), KeyPair::generate().id());
+        for number in 0..20 {
+            let one = NewEvent { function: format!("charge.{number}"), ..refusal(key, "a") };
+            refusals.note(Named::Known(colony), one);
+        }
+        let (due, dropped) = refusals.take();
+        assert_eq!((due.len(), dropped), (REFUSAL_CAUSES_PER_PEER_AND_COLONY_MAX + 1, 0));
+        assert_eq!(due.iter().map(|due| due.event.count).sum::<i64>(), 20, "every one is counted");
     }
 
     #[test]

@@ -35,7 +35,7 @@ const FUNCTIONS: [Function; 4] = [
     },
 ];
 /// The rights: to read grants, executors and processes, to read events, and to pause.
-const RIGHTS: [GrantRight; 3] = [GrantRight::Read, GrantRight::ReadEvents, GrantRight::Operate];
+const RIGHTS: [GrantRight; 3] = [GrantRight::Read, GrantRight::ReadEvents, GrantRight::Pause];
 
 /// The security bee.
 pub struct Security;

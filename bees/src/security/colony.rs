@@ -1,7 +1,5 @@
 //! Reading the colony: its events, grants, executors and payments, within bounds.
 
-use std::collections::VecDeque;
-
 use apiary_executor_sdk::v1::{self, ProcessState};
 use apiary_executor_sdk::wire::envelope_from_proto;
 use apiary_executor_sdk::{Client, ClientError, Failure, Reason};
@@ -10,6 +8,7 @@ use apiary_identity::chain::verify_grant;
 use super::fact::{Fact, Source};
 use super::hygiene::KnownGrant;
 use super::limits::{EVENTS_PAGE, EVENTS_PAGES_MAX, EVENTS_READ_MAX, ROWS_PAGE, ROWS_READ_MAX};
+use super::sample::Sample;
 
 /// Stable name of the condition that the bee's grant lacks a right.
 const RIGHTS: &str = "security-rights";
@@ -18,18 +17,20 @@ const STATISTICS_MS_MAX: i64 = 30 * 86_400_000;
 
 /// A part of the colony's stream.
 pub(super) struct StreamPart {
-    /// The events, oldest first.
+    /// The events, of each kind the oldest first.
     pub(super) facts: Vec<Fact>,
     /// The position up to which the stream was read.
     pub(super) read_to: i64,
-    /// False if there were more events than a run looks at, and the first of them were left out.
+    /// False if there were more events than a run looks at, and the first of the most frequent kinds were left out.
     pub(super) is_complete: bool,
+    /// The time from which on nothing was left out; 0 if nothing was at all.
+    pub(super) complete_from_ms: i64,
 }
 
 /// Reads the events of a time.
 pub(super) async fn events(client: &Client, from_ms: i64, until_ms: i64) -> Result<StreamPart, Failure> {
-    let mut part = StreamPart { facts: Vec::new(), read_to: 0, is_complete: true };
-    let mut facts = VecDeque::new();
+    let mut part = StreamPart { facts: Vec::new(), read_to: 0, is_complete: true, complete_from_ms: 0 };
+    let mut sample = Sample::new(EVENTS_READ_MAX);
     for page in 0.. {
         if page >= EVENTS_PAGES_MAX {
             part.is_complete = false;
@@ -43,11 +44,7 @@ pub(super) async fn events(client: &Client, from_ms: i64, until_ms: i64) -> Resu
             ..Default::default()
         };
         let answer = client.list_events(request).await.map_err(|error| unreadable(error, "read_events"))?;
-        facts.extend(answer.events.into_iter().map(Fact::from));
-        while facts.len() > EVENTS_READ_MAX {
-            facts.pop_front();
-            part.is_complete = false;
-        }
+        answer.events.into_iter().for_each(|event| sample.add(event.into()));
         // Without progress there is no end either.
         let is_over = !answer.is_more || answer.next <= part.read_to;
         part.read_to = part.read_to.max(answer.next);
@@ -55,7 +52,11 @@ pub(super) async fn events(client: &Client, from_ms: i64, until_ms: i64) -> Resu
             break;
         }
     }
-    part.facts = facts.into();
+    if let Some(left_out_ms) = sample.left_out_ms() {
+        part.is_complete = false;
+        part.complete_from_ms = left_out_ms.saturating_add(1);
+    }
+    part.facts = sample.into_facts();
     Ok(part)
 }
 

@@ -1,6 +1,7 @@
 //! The judgement: applies the rules to facts. Pure, and the same for the same input.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -150,15 +151,18 @@ fn reasons_of(rule: &Rule, facts: &[&Fact], threshold: u64) -> Vec<Reason> {
 /// Returns the reason of the worst window, the earliest of several; `None` if none reaches the threshold.
 fn reason(rule: &Rule, subject: &str, facts: &[&Fact], threshold: u64) -> Option<Reason> {
     let mut window = Window::new(rule.measure);
-    let mut worst: Option<(u64, Vec<&Fact>)> = None;
-    for fact in facts {
+    let mut worst: Option<(u64, Range<usize>)> = None;
+    for (place, fact) in facts.iter().enumerate() {
         window.add(fact, rule.minutes.saturating_mul(MINUTE_MS));
         let count = window.count();
         if count >= threshold && worst.as_ref().is_none_or(|(most, _)| count > *most) {
-            worst = Some((count, window.facts.iter().copied().collect()));
+            // Its place, and no copy: the worst window of a flood grows with every event.
+            let end = place.saturating_add(1);
+            worst = Some((count, end.saturating_sub(window.facts.len())..end));
         }
     }
-    let (count, facts) = worst?;
+    let (count, range) = worst?;
+    let facts = facts.get(range)?;
     let time = |fact: Option<&&Fact>| {
         fact.and_then(|fact| Timestamp::from_millisecond(fact.time_ms).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
     };
@@ -235,6 +239,7 @@ impl Rule {
                 Only::All => true,
                 Only::ColonyKey => is_owner,
                 Only::OtherKeys => !is_owner,
+                Only::Nameless => fact.key.is_empty() && fact.address.is_empty(),
             }
     }
 }

@@ -106,11 +106,8 @@ pub(super) async fn handle(client: Client, config: Arc<Config>, work: Work) -> R
     let grants = colony::grants(&client).await?;
     let executors = colony::executors(&client).await?;
     let stream = colony::events(&client, from_ms, now_ms).await?;
-    // A stream that was cut says nothing about the time before its first event.
-    let from_ms = match (stream.is_complete, stream.facts.first()) {
-        (false, Some(first)) => first.time_ms,
-        _ => from_ms,
-    };
+    // A stream that was cut says nothing about the time before.
+    let from_ms = from_ms.max(stream.complete_from_ms);
     let uses = Uses { from_ms, facts: &stream.facts };
     let in_force: Vec<&Grant> = in_force(&grants, now).collect();
     Ok(HygieneReport {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Events of the colony's stream that one run looks at; of more, the last.
+/// Events of the colony's stream that one run looks at; of more, the last of each kind.
 pub(super) const EVENTS_READ_MAX: usize = 20_000;
 /// Events of a page of the stream.
 pub(super) const EVENTS_PAGE: i32 = 1000;

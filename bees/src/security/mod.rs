@@ -20,6 +20,7 @@ mod hygiene;
 mod limits;
 mod respond;
 pub mod rules;
+mod sample;
 mod settings;
 mod supabase;
 

@@ -37,6 +37,8 @@ pub enum Only {
     ColonyKey,
     /// Events of any other key.
     OtherKeys,
+    /// Events with neither key nor address: what the broker counts together beyond its bounds.
+    Nameless,
 }
 
 /// A way of counting.
@@ -64,7 +66,7 @@ pub enum Per {
 }
 
 use Measure::{Keys, Things, Times};
-use Only::{All, ColonyKey, OtherKeys};
+use Only::{All, ColonyKey, Nameless, OtherKeys};
 
 /// Writes a row of the table.
 const fn rule(
@@ -87,10 +89,23 @@ impl Rule {
 const HOUR: i64 = 60;
 const DAY: i64 = 24 * HOUR;
 
+/// Every refusal of a call. What exceeds the broker's bounds has neither key nor address, and only counts here.
+const REFUSALS: [&str; 9] = [
+    "refused.signature",
+    "refused.unknown_key",
+    "refused.revoked",
+    "refused.expired",
+    "refused.scope",
+    "refused.time",
+    "refused.replay",
+    "refused.rate",
+    "refused.size",
+];
+
 /// Every rule, in the order of reports with equal points: name and kinds; what is counted, and for whom; minutes, threshold and weight;
 /// the words after the number; what to do.
 #[rustfmt::skip]
-pub const RULES: [Rule; 23] = [
+pub const RULES: [Rule; 26] = [
     // Attacks on signatures and keys.
     rule("failed-signatures", &["refused.signature"], (Times, Per::Address), (10, 5, 40),
         "calls with a wrong signature",
@@ -120,6 +135,9 @@ pub const RULES: [Rule; 23] = [
     rule("roaming-key", &["key.new_address"], (Times, Per::Key), (2 * HOUR, 3, 35),
         "new networks from which the key was used",
         "ask its holder; if they did not travel, revoke the key").only(OtherKeys),
+    rule("executor-elsewhere", &["state.executor_moved"], (Times, Per::Key), (DAY, 1, 25),
+        "new networks from which an executor's key was used",
+        "if you did not move it, its key was copied: revoke it"),
     // Limits of grants.
     rule("scope-probing", &["refused.scope"], (Things, Per::Key), (HOUR, 4, 45),
         "different calls and functions that its grant does not permit",
@@ -137,6 +155,12 @@ pub const RULES: [Rule; 23] = [
     rule("rate-abuse", &["refused.rate"], (Times, Per::Address), (10, 100, 30),
         "calls beyond the bounds of the broker",
         "slow that client down, or set a limit (`apiary limit set`)"),
+    rule("refusal-flood", &REFUSALS, (Times, Per::Colony), (10, 1000, 30),
+        "refused calls together, from however many addresses",
+        "block the addresses before the broker; look at the reasons beside this one, which a flood may be meant to hide"),
+    rule("nameless-refusals", &REFUSALS, (Times, Per::Colony), (10, 3, 20),
+        "refused calls that the broker did not tell one by one",
+        "see who else was refused in these minutes: somebody may hide what they try in a crowd").only(Nameless),
     rule("oversized", &["refused.size"], (Times, Per::Address), (HOUR, 10, 10),
         "documents that are too large",
         "find out which program sends them"),

@@ -128,7 +128,8 @@ impl Accounts {
     pub(super) async fn check(&self) -> Result<(), AccountError> {
         let mut url = self.users.clone();
         url.query_pairs_mut().append_pair("per_page", "1");
-        self.outbound.call(|| self.send(self.http.get(url.clone()), None)).await.map(drop)
+        let body = self.outbound.call(|| self.send(self.http.get(url.clone()), None)).await?;
+        read_list(&body)
     }
 
     fn user(&self, user_id: Uuid) -> Result<Url, AccountError> {
@@ -186,6 +187,17 @@ fn read(body: &[u8]) -> Result<Account, AccountError> {
         .map_err(|error| AccountError::Refused(format!("its answer is no user ({error})")))?;
     let response = user.app_metadata.get(MARK).and_then(Value::as_str).and_then(|text| text.parse().ok());
     Ok(Account { banned_until: user.banned_until, response })
+}
+
+/// Reads a list of users. A server that answers anything else, and with success, has no admin API.
+fn read_list(body: &[u8]) -> Result<(), AccountError> {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    if answer["users"].is_array() {
+        return Ok(());
+    }
+    Err(AccountError::Refused(
+        "its answer is no list of users: is `security.supabase_url` a Supabase project?".to_owned(),
+    ))
 }
 
 /// Returns true if GoTrue says that the user is unknown; anything else of a 404 is about the way there.
@@ -279,6 +291,14 @@ mod tests {
     fn only_gotrues_own_word_says_that_an_account_is_unknown() {
         assert!(is_no_user(br#"{"code":404,"error_code":"user_not_found","msg":"User not found"}"#));
         assert!(!is_no_user(br#"{"message":"no Route matched with those values"}"#) && !is_no_user(b"404"));
+    }
+
+    #[test]
+    fn a_server_that_lists_no_users_has_no_accounts() {
+        assert!(read_list(br#"{"users": [], "aud": "authenticated"}"#).is_ok());
+        for body in [&b""[..], b"{}", b"<html>", b"[]"] {
+            assert!(matches!(read_list(body), Err(AccountError::Refused(_))));
+        }
     }
 
     #[test]

@@ -72,6 +72,11 @@ impl Day {
             }
             let count = 1 + self.dice.below(30);
             self.add(at_ms + 25_000, "refused.rate", Fact { count, ..by("stripe-adapter", "10.0.0.10") });
+            // Behind a proxy that is not trusted, all of them together exceed the places of an address.
+            if self.position % 11 == 0 {
+                let one = Fact { key: String::new(), count: 2, ..by("", "") };
+                self.add(at_ms + 50_000, "refused.rate", one);
+            }
             if self.dice.below(2) == 0 {
                 self.add(at_ms + 26_000, "refused.replay", Fact { count: 1, ..by("stripe-adapter", "10.0.0.10") });
             }
@@ -80,6 +85,7 @@ impl Day {
         if self.dice.below(10) == 0 {
             let at_ms = self.dice.at_work();
             self.add(at_ms, "key.new_address", by("mail", "10.7.0.13"));
+            self.add(at_ms, "state.executor_moved", by("mail", "10.7.0.13"));
         }
     }
 

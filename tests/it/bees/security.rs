@@ -12,7 +12,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use crate::security::requests::{good, signed};
+
 on_each_store!(
+    replays_and_probes_are_weighed_each_by_its_key,
+    a_submitter_who_may_not_pause_gets_dry_runs_only,
     forged_calls_raise_the_score_and_a_pause_is_made_and_undone,
     an_account_is_locked_and_unlocked,
     a_check_says_which_right_is_missing,
@@ -20,7 +24,7 @@ on_each_store!(
 
 /// Functions of the bee.
 const FUNCTIONS: [&str; 4] = ["analyze_security", "detect_anomaly", "respond_threat", "identity.hygiene"];
-const RIGHTS: [GrantRight; 3] = [GrantRight::Read, GrantRight::ReadEvents, GrantRight::Operate];
+const RIGHTS: [GrantRight; 3] = [GrantRight::Read, GrantRight::ReadEvents, GrantRight::Pause];
 /// The service-role key of the stand-in.
 const SERVICE_KEY: &str = "sb_secret_only_for_these_tests";
 
@@ -62,9 +66,13 @@ impl Scene {
 
     /// Submits work to the bee through the CLI, waits for its end, and returns its id and output.
     async fn ask(&self, function: &str, args: &Value) -> (Uuid, Value) {
+        self.ask_as("operator", function, args).await
+    }
+
+    async fn ask_as(&self, key: &str, function: &str, args: &Value) -> (Uuid, Value) {
         let args = args.to_string();
         let submit = ["process", "submit", "--type", "security", "--function", function, "--args", &args];
-        let ran = self.cli("operator", &[&submit[..], &["--wait", "-o", "json"]].concat()).await;
+        let ran = self.cli(key, &[&submit[..], &["--wait", "-o", "json"]].concat()).await;
         let shown: Value = serde_json::from_slice(&ran.stdout).unwrap_or_default();
         let id = shown["process_id"].as_str().and_then(|id| id.parse().ok());
         let id = id.unwrap_or_else(|| panic!("{function}: {}{}", text(&ran.stdout), text(&ran.stderr)));
@@ -140,6 +148,67 @@ async fn forged_calls_raise_the_score_and_a_pause_is_made_and_undone(colony: Tes
     assert_eq!(scene.bee.terminate().await, Some(0));
 }
 
+async fn replays_and_probes_are_weighed_each_by_its_key(colony: TestColony) {
+    let mut scene = Scene::new(colony, &RIGHTS).await;
+    scene.bee.start();
+    let (colony, owner) = (&scene.colony, scene.colony.client(&scene.colony.key));
+    let request = good(colony).await;
+    signed(colony, &request).await.unwrap();
+    for _ in 0..4 {
+        signed(colony, &request).await.unwrap_err();
+    }
+    // The texts of a refused call are the caller's own, and no more than text to whoever reads them.
+    let prober = colony.grant("prober", Role::User, &["report"], &["t"], &[]).await;
+    for number in 0..4 {
+        let function = format!("charge:{number}");
+        prober.submit_json("t", &function, &()).await.unwrap_err();
+    }
+    prober.list_pauses().await.unwrap();
+    prober.get_colony().await.unwrap_err();
+    prober.list_functions(v1::ListFunctionsRequest::default()).await.unwrap_err();
+    let odd = "\u{1b}[31m'; drop table events; --\n$(reboot)";
+    let request = v1::PauseRequest { kind: "function".into(), name: odd.into(), reason: odd.into() };
+    prober.pause(request).await.unwrap_err();
+    prober.list_events(v1::ListEventsRequest { kind: odd.into(), ..Default::default() }).await.unwrap_err();
+    let found = eventually("both are weighed", async || {
+        let (_, found) = scene.ask("analyze_security", &json!({"hours": 1, "state": false})).await;
+        let rules: Vec<String> =
+            found["reasons"].as_array()?.iter().map(|reason| reason["rule"].as_str().unwrap().to_owned()).collect();
+        ["replays", "scope-probing"].iter().all(|rule| rules.contains(&(*rule).to_owned())).then_some(found)
+    })
+    .await;
+    let of = |rule: &str| {
+        let reasons = found["reasons"].as_array().unwrap();
+        reasons.iter().find(|reason| reason["rule"] == rule).unwrap().clone()
+    };
+    assert_eq!(of("replays")["subject"], json!(colony.key.id().to_string()), "{found}");
+    assert_eq!(of("scope-probing")["name"], "prober", "{found}");
+    assert!(found["score"].as_u64() >= Some(60), "{found}");
+    let events = owner.list_events(v1::ListEventsRequest { page_size: 1000, ..Default::default() }).await.unwrap();
+    assert!(!events.events.is_empty(), "the table is still there");
+    let words = scene.bee.words();
+    assert!(!words.contains('\u{1b}') && !words.contains("reboot"), "{words}");
+}
+
+async fn a_submitter_who_may_not_pause_gets_dry_runs_only(colony: TestColony) {
+    let mut scene = Scene::new(colony, &RIGHTS).await;
+    scene.colony.grant("watcher", Role::User, &["respond_threat"], &["security"], &[GrantRight::Read]).await;
+    write_key_file(&scene.folder.path().join("watcher"), &scene.colony.key_of("watcher"), None).unwrap();
+    scene.bee.start();
+    let wish = json!({"action": "pause", "kind": "colony", "reason": "all is lost"});
+    let (_, dry) = scene.ask_as("watcher", "respond_threat", &wish).await;
+    let args = dry["next"].to_string();
+    let submit = ["process", "submit", "--type", "security", "--function", "respond_threat", "--args", &args, "--wait"];
+    let ran = scene.cli("watcher", &submit).await;
+    let said = text(&ran.stdout) + &text(&ran.stderr);
+    assert!(!ran.status.success() && said.contains("lacks the right `pause`"), "{said}");
+    assert_eq!(scene.pauses().await, json!([]));
+    // The operator may follow the watcher's plan.
+    let (_, done) = scene.ask("respond_threat", &dry["next"]).await;
+    assert_eq!(done["changed"], true, "{done}");
+    assert_eq!(scene.pauses().await[0]["kind"], "colony");
+}
+
 async fn an_account_is_locked_and_unlocked(colony: TestColony) {
     let (supabase, user_id) = (GoTrueStub::start(SERVICE_KEY).await, Uuid::new_v4());
     supabase.add(user_id);
@@ -172,7 +241,7 @@ async fn a_check_says_which_right_is_missing(colony: TestColony) {
     };
     let (code, said) = check(&scene).await;
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("the right `operate`") && said.contains("--right operate"), "{said}");
+    assert!(said.contains("the right `pause`") && said.contains("--right pause"), "{said}");
     assert!(said.contains("no Supabase project is set"), "{said}");
     let key = scene.colony.key_of("security");
     let grant = scene.colony.grant_document(&key, "security", Role::Executor, &FUNCTIONS, &["security"], &RIGHTS);

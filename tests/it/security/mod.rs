@@ -3,7 +3,7 @@
 mod guard;
 mod hostile_bytes;
 mod readers;
-mod requests;
+pub(crate) mod requests;
 mod tampering;
 mod tenants;
 mod tls;

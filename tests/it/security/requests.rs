@@ -27,7 +27,7 @@ on_each_store!(
 const GET_COLONY: &str = "/apiary.v1.ColonyService/GetColony";
 
 /// Builds a valid request, for the tests to make invalid.
-async fn good(colony: &TestColony) -> Request {
+pub(crate) async fn good(colony: &TestColony) -> Request {
     let broker_id = colony.client(&colony.key).connect().await.unwrap().broker_id;
     let message = v1::GetColonyRequest {}.encode_to_vec();
     Request::new(GET_COLONY, colony.key.id(), &broker_id, SystemClock.now(), &message)
@@ -43,7 +43,7 @@ async fn send(colony: &TestColony, envelope: Option<&Envelope>) -> Result<(), St
     client.get_colony(call).await.map(|_| ())
 }
 
-async fn signed(colony: &TestColony, request: &Request) -> Result<(), Status> {
+pub(crate) async fn signed(colony: &TestColony, request: &Request) -> Result<(), Status> {
     send(colony, Some(&Envelope::seal(&colony.key, request).unwrap())).await
 }
 

@@ -54,6 +54,17 @@ pub(super) fn fit(plan: &Plan, now: &State, process_id: Uuid, at: Timestamp) -> 
     if is_begun { Fit::Begun } else { Fit::Changed }
 }
 
+/// Returns true if nothing is left to do of a plan that this process has begun.
+pub(super) fn is_done(plan: &Plan, now: &State, at: Timestamp) -> bool {
+    match (&plan.wish, now) {
+        (Wish::LockAccount { .. }, State::Account(account)) => plan
+            .until
+            .is_none_or(|until| until <= at || account.banned_until.is_some_and(|banned| is_near(banned, until))),
+        (Wish::Undo { response }, now) => !now.bears(*response),
+        _ => true,
+    }
+}
+
 /// Does what the plan says and is not done yet.
 pub(super) async fn act(desk: &dyn Desk, plan: &Plan, now: &State, process_id: Uuid) -> Result<(), Failure> {
     match (&plan.wish, now) {

@@ -96,7 +96,7 @@ impl Desk for ColonyDesk {
     }
 
     async fn pause_of(&self, kind: PauseKind, name: &str) -> Result<Option<PauseState>, Failure> {
-        let pauses = self.client.list_pauses().await.map_err(Failure::from)?.pauses;
+        let pauses = self.client.list_pauses().await.map_err(|error| colony::unreadable(error, "read"))?.pauses;
         let found = pauses.into_iter().find(|pause| pause.kind == kind.as_str() && pause.name == name);
         Ok(found.map(|pause| PauseState {
             by: pause.by,
@@ -163,6 +163,12 @@ fn read_proof(colony: &Id, process_id: Uuid, answer: &v1::GetProcessResponse) ->
         ));
     }
     let broken = |error: &dyn std::fmt::Display| format!("process {process_id} does not hold: {error}");
+    if answer.payload_hidden {
+        return Err(format!(
+            "the broker does not show process {process_id} to this bee, because another key ran it: give the security bee's grant the \
+             right `view_payloads`, or make another dry run"
+        ));
+    }
     let envelope = |wire: &Option<v1::Envelope>| {
         let wire = wire.as_ref().ok_or_else(|| format!("process {process_id} has no signed result yet"))?;
         envelope_from_proto(wire).map_err(|error| broken(&error))

@@ -12,13 +12,14 @@ mod request;
 use std::sync::Arc;
 
 use apiary_executor_sdk::{Client, Failure, Work};
+use apiary_identity::GrantRight;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::settings::Config;
-use act::{Fit, act, fit, observe};
+use act::{Fit, act, fit, is_done, observe};
 use desk::{ColonyDesk, Desk};
 use request::Request;
 
@@ -58,10 +59,8 @@ pub struct Response {
 #[derive(Clone, Copy, Debug)]
 struct Run {
     process_id: Uuid,
-    /// The number of the attempt.
-    attempt: i32,
-    /// When the process was made, by its submitter's clock.
-    made_at: Option<Timestamp>,
+    /// True if the submitter may pause things itself. Nobody gets more from this bee than the colony gave them.
+    may_pause: bool,
     /// The time for which a dry run holds.
     plan_time: std::time::Duration,
 }
@@ -71,8 +70,7 @@ pub(super) async fn handle(client: Client, config: Arc<Config>, work: Work) -> R
     let request: Request = work.json()?;
     let run = Run {
         process_id: work.process_id(),
-        attempt: work.attempt(),
-        made_at: work.spec().made_at(),
+        may_pause: work.submitter().has_right(GrantRight::Pause),
         plan_time: config.plan_time,
     };
     respond(&ColonyDesk::new(client, config), &request, run).await
@@ -81,6 +79,10 @@ pub(super) async fn handle(client: Client, config: Arc<Config>, work: Work) -> R
 async fn respond(desk: &dyn Desk, request: &Request, run: Run) -> Result<Response, Failure> {
     let wish = request.wish().map_err(Failure::fatal)?;
     match request.dry_run_id {
+        _ if !request.dry_run && !run.may_pause => Err(Failure::fatal(
+            "the submitter's grant lacks the right `pause`, which a response needs and a dry run does not: have it submitted by an \
+             operator",
+        )),
         Some(dry_run) if !request.dry_run => perform(desk, request, &wish, dry_run, run).await,
         None if !request.dry_run => Err(Failure::fatal(
             "a response needs a dry run first: submit the same arguments with `dry_run` true, read its plan, and pass the id of \
@@ -128,9 +130,9 @@ async fn perform(
     let proof = desk.proof(dry_run).await?;
     let planned_at = proof.finished_at;
     let plan = proof.plan(dry_run).map_err(Failure::fatal)?;
-    check(&plan, request, wish, planned_at, desk.now(), run).map_err(Failure::fatal)?;
+    check(&plan, request, wish).map_err(Failure::fatal)?;
     let now = observe(desk, plan.subject()).await?;
-    let is_done = match fit(&plan, &now, run.process_id, desk.now()) {
+    let is_begun = match fit(&plan, &now, run.process_id, desk.now()) {
         Fit::Planned => false,
         Fit::Begun => true,
         Fit::Changed => {
@@ -141,9 +143,13 @@ async fn perform(
             )));
         }
     };
-    act(desk, &plan, &now, run.process_id).await?;
+    // What is done may be recorded at any time; nothing is done late, however late the process, or its next attempt, is delivered.
+    if !(is_begun && is_done(&plan, &now, desk.now())) {
+        check_age(planned_at, desk.now(), run).map_err(Failure::fatal)?;
+        act(desk, &plan, &now, run.process_id).await?;
+    }
     let after = observe(desk, plan.subject()).await?;
-    let (changed, command) = (is_done || plan.would_change(), plan.command(run.process_id));
+    let (changed, command) = (is_begun || plan.would_change(), plan.command(run.process_id));
     let digest = plan.digest();
     tracing::warn!(
         process_id = %run.process_id, action = plan.wish.name(), changed, digest, command = command.as_deref(),
@@ -163,15 +169,8 @@ async fn perform(
     })
 }
 
-/// Checks that a plan is the one that is asked for, and not too old.
-fn check(
-    plan: &Plan,
-    request: &Request,
-    wish: &Wish,
-    planned_at: Timestamp,
-    now: Timestamp,
-    run: Run,
-) -> Result<(), String> {
+/// Checks that a plan is the one that is asked for.
+fn check(plan: &Plan, request: &Request, wish: &Wish) -> Result<(), String> {
     if plan.wish != *wish || plan.reason != request.reason {
         return Err(format!(
             "the dry run planned to {} because of {:?}, which is not what is asked for now: pass the same arguments",
@@ -183,12 +182,15 @@ fn check(
     if request.plan.as_ref().is_some_and(|asked| *asked != digest) {
         return Err(format!("`plan` is not the digest of the dry run's plan, {digest}"));
     }
-    // A later attempt may come long after the first, which began in time.
-    let asked_at = if run.attempt > 1 { run.made_at.unwrap_or(now) } else { now };
-    let age_ms = asked_at.as_millisecond().saturating_sub(planned_at.as_millisecond());
-    if u128::try_from(age_ms).is_ok_and(|age_ms| age_ms > run.plan_time.as_millis()) {
+    Ok(())
+}
+
+/// Checks that a plan is not too old. One of the future is as bad: another bee's clock was wrong.
+fn check_age(planned_at: Timestamp, now: Timestamp, run: Run) -> Result<(), String> {
+    let age_ms = now.as_millisecond().abs_diff(planned_at.as_millisecond());
+    if u128::from(age_ms) > run.plan_time.as_millis() {
         return Err(format!(
-            "the dry run is of {planned_at}, more than {} minutes ago (`security.plan_minutes`): make another",
+            "the dry run is of {planned_at}, more than {} minutes from now (`security.plan_minutes`): make another",
             run.plan_time.as_secs() / 60
         ));
     }

@@ -65,12 +65,13 @@ impl Fake {
 
     /// Runs a process to its end, and keeps its signed result.
     async fn run(&self, process_id: Uuid, args: Value) -> Result<Response, Failure> {
-        self.attempt(process_id, 1, args).await
+        self.run_as(true, process_id, args).await
     }
 
-    async fn attempt(&self, process_id: Uuid, attempt: i32, args: Value) -> Result<Response, Failure> {
+    /// Runs a process of a submitter with or without the right to pause.
+    async fn run_as(&self, may_pause: bool, process_id: Uuid, args: Value) -> Result<Response, Failure> {
         let request: Request = serde_json::from_value(args).unwrap();
-        let run = Run { process_id, attempt, made_at: Some(self.now()), plan_time: PLAN_TIME };
+        let run = Run { process_id, may_pause, plan_time: PLAN_TIME };
         let response = respond(self, &request, run).await?;
         let now = self.now();
         self.state.lock().unwrap().results.insert(process_id, (response.clone(), now));
@@ -194,6 +195,56 @@ async fn a_response_without_a_fresh_dry_run_of_the_same_is_refused() {
 }
 
 #[tokio::test]
+async fn a_submitter_who_may_not_pause_gets_dry_runs_only() {
+    let fake = Fake::new();
+    for args in [pause(), lock()] {
+        let next = fake.run_as(false, Uuid::new_v4(), args).await.unwrap().next.unwrap();
+        let failure = fake.run_as(false, Uuid::new_v4(), next).await.unwrap_err();
+        assert!(!failure.is_retryable() && failure.message().contains("lacks the right `pause`"), "{failure}");
+    }
+    assert_eq!(fake.state.lock().unwrap().changes, 0);
+}
+
+#[tokio::test]
+async fn a_late_attempt_records_what_is_done_and_does_nothing_else() {
+    for args in [pause(), lock()] {
+        let (fake, response) = (Fake::new(), Uuid::new_v4());
+        let next = fake.plan(args).await;
+        // Killed before it began: delivered again after the plan's time, it does nothing.
+        fake.state.lock().unwrap().fuse = Some(3);
+        fake.run(response, next.clone()).await.unwrap_err();
+        fake.state.lock().unwrap().fuse = None;
+        fake.advance(901);
+        assert!(refusal(&fake, next.clone()).await.contains("security.plan_minutes"));
+        assert_eq!(fake.state.lock().unwrap().changes, 0);
+        // Killed after it was done: delivered again much later, it is recorded.
+        fake.advance(-901);
+        fake.run(response, next.clone()).await.unwrap();
+        let made = snapshot(&fake);
+        fake.advance(30 * 3600);
+        assert!(fake.run(response, next.clone()).await.unwrap().changed);
+        assert_eq!(snapshot(&fake), made);
+        // Undone, it stays undone, however often the response is delivered.
+        fake.run(Uuid::new_v4(), fake.plan(undo(response)).await).await.unwrap();
+        let unmade = snapshot(&fake);
+        assert!(refusal(&fake, next).await.contains("security.plan_minutes"));
+        assert_eq!(snapshot(&fake), unmade);
+    }
+}
+
+#[tokio::test]
+async fn a_lock_that_somebody_ended_is_not_made_again_late() {
+    let (fake, response) = (Fake::new(), Uuid::new_v4());
+    let next = fake.plan(lock()).await;
+    fake.run(response, next.clone()).await.unwrap();
+    fake.advance(3600);
+    fake.state.lock().unwrap().account.banned_until = None;
+    let failure = fake.run(response, next).await.unwrap_err();
+    assert!(failure.message().contains("security.plan_minutes"), "{failure}");
+    assert_eq!(fake.state.lock().unwrap().account.banned_until, None);
+}
+
+#[tokio::test]
 async fn what_somebody_else_changed_since_is_left_alone() {
     let fake = Fake::new();
     let next = fake.plan(pause()).await;
@@ -279,12 +330,12 @@ async fn an_attempt_that_ends_anywhere_is_finished_by_the_next_and_changes_nothi
 /// Runs an attempt that is killed after so many steps, then others until the end, and one more; returns true if it was killed.
 async fn killed_once(fake: &Fake, process_id: Uuid, args: Value, fuse: usize) -> bool {
     fake.state.lock().unwrap().fuse = Some(fuse);
-    let first = fake.attempt(process_id, 1, args.clone()).await;
+    let first = fake.run(process_id, args.clone()).await;
     fake.state.lock().unwrap().fuse = None;
     fake.advance(2);
-    let second = fake.attempt(process_id, 2, args.clone()).await.unwrap();
+    let second = fake.run(process_id, args.clone()).await.unwrap();
     let changes = fake.state.lock().unwrap().changes;
-    let third = fake.attempt(process_id, 3, args).await.unwrap();
+    let third = fake.run(process_id, args).await.unwrap();
     assert!(second.changed && third.changed, "the record does not depend on the attempt");
     assert_eq!(fake.state.lock().unwrap().changes, changes, "a repeated attempt changes nothing");
     first.is_err()
