@@ -13,7 +13,14 @@ on_each_store!(
     no_class_pushes_out_another,
     a_new_network_of_a_key_makes_one_event,
     a_key_with_many_networks_keeps_the_last,
+    a_stream_of_before_the_classes_is_sorted_into_them,
 );
+
+/// The tables of events as they were before the classes, in Postgres and SQLite.
+const BEFORE: [&str; 2] = [
+    include_str!("../../broker/store-postgres/src/migrations/0003_events.sql"),
+    include_str!("../../broker/store-sqlite/src/migrations/0006_events.sql"),
+];
 
 async fn no_class_pushes_out_another(backend: Backend) {
     let tenant = Tenant::on(&backend).await;
@@ -65,6 +72,59 @@ async fn a_key_with_many_networks_keeps_the_last(backend: Backend) {
     }
     assert!(!add(1).await && !add(KEY_NETWORKS_MAX).await);
     assert!(add(0).await, "the first was forgotten");
+}
+
+async fn a_stream_of_before_the_classes_is_sorted_into_them(backend: Backend) {
+    let (colony, quiet) = {
+        let tenant = Tenant::on(&backend).await;
+        let other = Tenant::in_store(&tenant.store, "other").await;
+        (tenant.colony.key, other.colony.key)
+    };
+    let is_postgres = backend.kind() == "postgres";
+    let (before, [yes, no]) = match is_postgres {
+        true => (BEFORE[0], ["true", "false"]),
+        false => (BEFORE[1], ["1", "0"]),
+    };
+    backend.execute("DROP TABLE events; DROP TABLE event_heads; DROP TABLE key_networks").await;
+    backend.execute(before).await;
+    backend.execute("DELETE FROM migrations WHERE description = 'event classes'").await;
+    let stored = [
+        ("colony.created", no),
+        ("grant.added", no),
+        ("refused.scope", yes),
+        ("pause.added", no),
+        ("executor.registered", no),
+        ("guard.set", no),
+        ("refused.rate", yes),
+    ];
+    for (place, (kind, is_refusal)) in stored.iter().enumerate() {
+        let row = format!(
+            "INSERT INTO events (colony, position, time_ms, count, is_refusal, is_proven, kind, method, reason, name, address, \
+             function, request_id, subject, detail) \
+             VALUES ({}, {}, {NOW}, 1, {is_refusal}, {yes}, '{kind}', '', '', '', '', '', '', '', '')",
+            colony.0,
+            place + 1
+        );
+        backend.execute(&row).await;
+    }
+    backend.execute(&format!("INSERT INTO event_heads VALUES ({}, 7, 5, 2), ({}, 0, 0, 0)", colony.0, quiet.0)).await;
+
+    let store = backend.open().await;
+    store.check_schema().await.unwrap();
+    assert_eq!(kinds(&all(&store, colony).await), stored.map(|(kind, _)| kind));
+    for (column, count) in EventCounts::COLUMNS.into_iter().zip([2, 2, 3, 0, 0]) {
+        let counted = format!("SELECT {column} FROM event_heads WHERE colony = {}", colony.0);
+        assert_eq!(backend.number(&counted).await, count, "{column}");
+    }
+    // The stream goes on, and each class has its own bound from now on.
+    store.add_events(colony, &[event(EventKind::ExecutorAsked), event(EventKind::RefusedScope)]).await.unwrap();
+    store.add_events(quiet, &[event(EventKind::GrantAdded)]).await.unwrap();
+    let bounds = EventBounds { most: EventCounts([2, 1, 2, 1, 1]), before_ms: i64::MIN, rows_max: 100 };
+    assert_eq!(store.forget_events(&bounds).await.unwrap(), 3);
+    let told = kinds(&all(&store, colony).await);
+    let left = ["grant.added", "pause.added", "executor.registered", "guard.set", "executor.asked", "refused.scope"];
+    assert_eq!(told, left);
+    assert_eq!(kinds(&all(&store, quiet).await), ["grant.added"]);
 }
 
 fn key_network(key: Id, network: &str, seen_ms: i64) -> KeyNetwork {

@@ -349,8 +349,8 @@ mod tests {
         assert_eq!(evaluate(&[refused(0, "a", 50)], &Thresholds::default()).score, 60);
         let many: Vec<_> = (0..100).map(|number| refused(0, &format!("address {number}"), 500)).collect();
         let report = evaluate(&many, &Thresholds::default());
-        assert_eq!((report.reasons.len(), report.more), (100, 0));
-        assert_eq!((report.score, report.level), (94, Level::Critical), "three subjects of a rule count");
+        assert_eq!((report.reasons.len(), report.more), (100, 1));
+        assert_eq!((report.score, report.level), (97, Level::Critical), "three subjects of a rule count, and the flood");
     }
 
     #[test]

@@ -9,8 +9,9 @@ use crate::day::{Day, HOUR_MS, by};
 
 /// Days of traffic.
 const DAYS: u64 = 30;
-/// False alarms in these days, by rule: somebody's laptop comes to three new networks within two hours. docs/security-bee.md says so.
-const FALSE_ALARMS: [(&str, usize); 1] = [("roaming-key", 1)];
+/// False alarms in these days, by rule: a bee's machine moves, and somebody's laptop comes to three new networks within two hours.
+/// docs/security-bee.md says so.
+const FALSE_ALARMS: [(&str, usize); 2] = [("executor-elsewhere", 4), ("roaming-key", 1)];
 
 fn judge(facts: &[Fact]) -> Report {
     evaluate(facts, &Thresholds::default())
@@ -132,7 +133,7 @@ fn one_event_less_is_no_reason() {
 }
 
 #[test]
-fn thirty_days_of_a_small_team_raise_one_false_alarm() {
+fn thirty_days_of_a_small_team_raise_five_false_alarms() {
     let mut alarms: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let (mut events, mut scores) = (0, Vec::new());
     for number in 0..DAYS {
@@ -158,7 +159,7 @@ fn thirty_days_of_a_small_team_raise_one_false_alarm() {
     }
     let counts: Vec<_> = alarms.iter().map(|(rule, words)| (rule.as_str(), words.len())).collect();
     assert_eq!(counts, FALSE_ALARMS, "{alarms:#?}");
-    assert!(scores[..29].iter().all(|score| *score == 0), "{scores:?}");
+    assert!(scores[..25].iter().all(|score| *score == 0), "{scores:?}");
 }
 
 #[test]

@@ -234,7 +234,15 @@ async fn an_account_is_locked_and_unlocked(colony: TestColony) {
 }
 
 async fn a_check_says_which_right_is_missing(colony: TestColony) {
-    let scene = Scene::new(colony, &[GrantRight::Read, GrantRight::ReadEvents]).await;
+    let mut scene = Scene::new(colony, &[GrantRight::Read, GrantRight::ReadEvents]).await;
+    scene.bee.start();
+    let wish = json!({"action": "pause", "kind": "function", "name": "charge", "reason": "forged signatures"});
+    let (_, dry) = scene.ask("respond_threat", &wish).await;
+    let args = dry["next"].to_string();
+    let submit = ["process", "submit", "--type", "security", "--function", "respond_threat", "--args", &args, "--wait"];
+    let ran = scene.cli("operator", &submit).await;
+    let said = text(&ran.stdout) + &text(&ran.stderr);
+    assert!(!ran.status.success() && said.contains("the security bee's grant does not permit this"), "{said}");
     let check = async |scene: &Scene| {
         let ran = scene.cli("security", &["bee", "security", "--check"]).await;
         (ran.status.code(), text(&ran.stdout) + &text(&ran.stderr))
