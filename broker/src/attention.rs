@@ -1,4 +1,4 @@
-//! What needs attention in a broker, for whoever runs it: a notifier in the same process.
+//! Conditions of a broker that need attention, for the notifier in the same process.
 
 use std::sync::Weak;
 

@@ -240,6 +240,14 @@ pub const HEALTH_LABELS_CHARS_MAX: usize = 200;
 pub const HEALTH_TYPES_MAX: usize = 50;
 /// Colonies that a broker looks at for its notifier, those created first.
 pub const ATTENTION_COLONIES_MAX: i64 = 1_000;
+/// Time for that look.
+pub const ATTENTION_TIME_MAX: Duration = Duration::from_secs(20);
+/// Executors in a snapshot of a colony.
+pub const SNAPSHOT_EXECUTORS_MAX: i64 = 1_000;
+/// Longest time between two snapshots of a stream.
+pub const SNAPSHOT_INTERVAL_MAX: Duration = Duration::from_secs(60);
+/// Shortest time between them.
+pub const SNAPSHOT_INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// Grants that the colony's health examines, the oldest first.
 pub const HEALTH_GRANTS_MAX: i64 = 5_000;
 /// Grants of them that are read at once.

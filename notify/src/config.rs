@@ -1,6 +1,7 @@
 //! The notifier's configuration, from the settings.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_settings::{SettingError, Values};
@@ -21,7 +22,7 @@ const STATE_DIRECTORY: &str = "STATE_DIRECTORY";
 /// The configuration of a notifier: where it sends, what, and when.
 pub struct NotifyConfig {
     pub(crate) name: String,
-    pub(crate) targets: Vec<Target>,
+    pub(crate) targets: Vec<Arc<Target>>,
     pub(crate) ping: Option<Url>,
     pub(crate) folder: PathBuf,
     pub(crate) every: Duration,
@@ -35,7 +36,7 @@ impl NotifyConfig {
     ///
     /// A setting that cannot be used, or that lacks another one.
     pub fn read(settings: &Values) -> Result<Option<Self>, SettingError> {
-        let targets = Target::all(settings)?;
+        let targets: Vec<Arc<Target>> = Target::all(settings)?.into_iter().map(Arc::new).collect();
         let ping = settings.secret(&PING_URL).map(|url| http::address(&PING_URL, &url)).transpose()?;
         if targets.is_empty() && ping.is_none() {
             return Ok(None);

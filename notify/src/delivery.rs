@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::limits::{KEPT_MAX, QUEUE_MAX, RETRY_WAIT, RETRY_WAIT_MAX};
 use crate::message::Message;
@@ -43,10 +44,10 @@ impl Queue {
         self.messages.len()
     }
 
-    /// Notes that the target took the first message.
-    pub(crate) fn taken(&mut self) {
-        self.messages.pop_front();
+    /// Notes that the target took a message. It may have been dropped meanwhile.
+    pub(crate) fn taken(&mut self, id: Uuid) {
         (self.failures, self.next_ms) = (0, 0);
+        self.messages.pop_front_if(|message| message.id == id);
     }
 
     /// Notes that the target did not take it; the next try is after a wait that doubles each time, or that it asked for.
@@ -84,7 +85,10 @@ mod tests {
         }
         assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 512, 900]);
         assert_eq!(queue.due(now_ms).map(|message| message.made_ms), Some(0));
-        queue.taken();
+        queue.taken(Uuid::new_v4());
+        assert_eq!(queue.len(), 2, "another message was taken");
+        let id = queue.due(now_ms).unwrap().id;
+        queue.taken(id);
         assert_eq!(queue.due(now_ms).map(|message| message.made_ms), Some(1));
         queue.failed(now_ms, Some(Duration::from_secs(30)));
         assert_eq!(queue.next_ms, now_ms + 30_000);

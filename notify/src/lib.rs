@@ -1,7 +1,7 @@
 //! Tells people what needs attention: each finding once, with its remedy, and once more when it is over.
 //!
-//! A notifier ([`Opened`], then [`Running`]) runs inside of each part, so that those parts that live report one that died. It asks its [`Source`] what is open,
-//! decides what is worth a message, and sends that to every target. What is open, what was sent, and
+//! A notifier ([`Opened`], then [`Running`]) runs inside of each part, so that those parts that live report one that died. It asks its
+//! [`Source`] what is open, decides what is worth a message, and sends that to every target. What is open, what was sent, and
 //! what has yet to be sent is in a file, so that a restart neither repeats nor forgets anything.
 
 mod book;

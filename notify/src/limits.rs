@@ -18,6 +18,10 @@ pub const RETRY_WAIT_MAX: Duration = Duration::from_secs(900);
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 /// Time for one delivery.
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(20);
+/// Time for one look at what is open.
+pub const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Characters from which on a part of a URL is taken for a secret, and is not shown if an answer repeats it.
+pub const SECRET_CHARS_MIN: usize = 6;
 /// Bytes that are read of an answer.
 pub const ANSWER_BYTES_MAX: usize = 4096;
 /// Characters of an answer that are shown.
@@ -39,5 +43,7 @@ pub const WINDOW_MS: i64 = 3_600_000;
 pub const OPENINGS_MAX: usize = 3;
 /// Appearances within the period from which on a finding that never lasted is told as one that comes and goes.
 pub const APPEARANCES_MAX: usize = 5;
+/// Silence of an executor from which on the broker no longer reports it, in milliseconds.
+pub const LAPSE_MS: i64 = 24 * 3_600_000;
 /// Time after which a finding whose count has grown is told again, in milliseconds.
 pub const GROWN_AFTER_MS: i64 = 3_600_000;

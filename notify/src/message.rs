@@ -13,15 +13,17 @@ use crate::limits::TEXT_CHARS_MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
-    /// It began, and lasts.
+    /// The beginning of a finding that lasts.
     Opened,
-    /// It lasts, and its count has grown.
+    /// A greater count of a finding that lasts.
     Grew,
-    /// It comes and goes; its further changes are not told until it is gone for an hour.
+    /// A finding that comes and goes; its further changes are not told until it is gone for an hour.
     Flapping,
-    /// It is over.
+    /// The end of a finding.
     Resolved,
-    /// None: somebody tries whether messages arrive.
+    /// The end of reports about a finding that may well last: an executor that has been silent for a day.
+    Lapsed,
+    /// No change: a try whether messages arrive.
     Test,
 }
 
@@ -61,9 +63,11 @@ impl Message {
     /// Makes a message of changes.
     pub fn new(from: &str, made_ms: i64, events: Vec<Event>) -> Self {
         let mut names = String::new();
-        for Event { change, colony, kind, subject, since_ms, .. } in &events {
+        for Event { change, colony, kind, subject, since_ms, count, .. } in &events {
+            // A finding may grow several times. The count at any other change may differ from broker to broker.
+            let count = if *change == Change::Grew { *count } else { 0 };
             // A character that no name has keeps the parts apart.
-            let _ = write!(names, "{change:?}\0{colony}\0{kind}\0{subject}\0{since_ms}\0");
+            let _ = write!(names, "{change:?}\0{colony}\0{kind}\0{subject}\0{since_ms}\0{count}\0");
         }
         Self { id: Uuid::new_v5(&Uuid::NAMESPACE_OID, names.as_bytes()), from: from.to_owned(), made_ms, events }
     }
@@ -91,7 +95,7 @@ impl Message {
 
     /// Returns the subject line.
     pub(crate) fn title(&self) -> String {
-        let is_over = |event: &&Event| event.change == Change::Resolved;
+        let is_over = |event: &&Event| matches!(event.change, Change::Resolved | Change::Lapsed);
         let names = |events: Vec<&Event>| {
             let mut kinds: Vec<&str> = events.iter().map(|event| event.kind.as_str()).collect();
             kinds.dedup();
@@ -129,6 +133,10 @@ impl Event {
                 self.kind
             ),
             Change::Resolved => return plain(&format!("RESOLVED {}{subject}{place}, after {minutes} min", self.kind)),
+            Change::Lapsed => {
+                let head = format!("NO LONGER REPORTED {}{subject}{place}", self.kind);
+                return plain(&format!("{head}, after {minutes} min: it was not seen to end"));
+            }
             Change::Test => self.kind.clone(),
         };
         plain(&format!("{head}: {}", clipped(&self.text, TEXT_CHARS_MAX)))
@@ -176,5 +184,7 @@ mod tests {
         let id = |change| Message::new("a", 1, vec![event(change, "PAUSED")]).id;
         assert_eq!(id(Change::Opened), Message::new("b", 2, vec![event(Change::Opened, "PAUSED")]).id);
         assert_ne!(id(Change::Opened), id(Change::Resolved));
+        let grown = |count| Message::new("a", 1, vec![Event { count, ..event(Change::Grew, "DEAD_LETTERS") }]).id;
+        assert_ne!(grown(2), grown(3));
     }
 }

@@ -1,23 +1,43 @@
 //! The loop: look, decide, remember, send, ping.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use apiary_daemon::{Notices, Supervisor};
 use apiary_identity::Clock;
 use apiary_settings::SettingError;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::NotifyConfig;
-use crate::finding::Source;
+use crate::finding::{Report, Source};
+use crate::limits::REPORT_TIMEOUT;
 use crate::message::Message;
 use crate::state::{State, StateFile};
-use crate::targets::{SendError, http};
+use crate::targets::{SendError, Target, http};
 
 /// The notice of a target that takes no messages. Its subject is the target.
 const NOTIFY_FAILED: &str = "NOTIFY_FAILED";
 /// The notice of a state that cannot be written.
 const NOTIFY_STATE_FAILED: &str = "NOTIFY_STATE_FAILED";
+
+/// Deliveries under way, at most one to each target.
+#[derive(Default)]
+struct Deliveries {
+    names: HashSet<&'static str>,
+    ends: FuturesUnordered<BoxFuture<'static, Ended>>,
+}
+
+/// The end of a delivery.
+enum Ended {
+    Message { target: Arc<Target>, id: Uuid, answer: Result<String, SendError> },
+    Ping(Result<String, SendError>),
+}
 
 /// The notifier of one part.
 struct Notifier {
@@ -81,33 +101,50 @@ impl Opened {
 impl Notifier {
     async fn run(&mut self, stop: CancellationToken) {
         let mut rounds = tokio::time::interval(self.config.every);
-        rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // A look and the deliveries to all targets go on at the same time: what hangs keeps nothing from the others.
+        let (mut look, mut sending) = (None, Deliveries::default());
         loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = rounds.tick() => {}
-            }
             tokio::select! {
                 // A delivery that is cut off is made again after the next start, with the same id.
                 () = stop.cancelled() => return,
-                () = self.round() => {}
+                _ = rounds.tick(), if look.is_none() => look = Some(self.look()),
+                report = end_of(&mut look), if look.is_some() => {
+                    look = None;
+                    self.round(&report, &mut sending);
+                }
+                Some(ended) = sending.ends.next() => self.end(ended, &mut sending),
             }
         }
     }
 
-    async fn round(&mut self) {
-        let report = self.source.report().await;
+    /// Begins to look at what is open. A part that cannot say so in time is not well, and what was open counts as open still.
+    fn look(&self) -> BoxFuture<'static, Report> {
+        let source = self.source.clone();
+        async move { tokio::time::timeout(REPORT_TIMEOUT, source.report()).await.unwrap_or_default() }.boxed()
+    }
+
+    /// Decides what is to be sent, and begins to send.
+    fn round(&mut self, report: &Report, sending: &mut Deliveries) {
         let now_ms = self.clock.now_ms();
-        self.state.book.observe(&report, now_ms);
+        self.state.book.observe(report, now_ms);
         let events = self.state.book.due(&self.config.rules, now_ms);
         if !events.is_empty() {
             self.enqueue(&Message::new(&self.from, now_ms, events));
         }
+        let targets = self.config.targets.clone();
+        // A target that is no longer configured gets nothing, also if it is configured again later.
+        self.state.queues.retain(|name, _| targets.iter().any(|target| target.name() == name));
         // Before anything is sent: whatever happens then, it is known what has yet to be sent.
         self.remember();
-        self.deliver().await;
-        if report.is_well {
-            self.ping().await;
+        for target in &targets {
+            self.begin(target, sending);
+        }
+        if let Some(url) = self.config.ping.clone()
+            && report.is_well
+            && sending.names.insert(http::PING)
+        {
+            sending.ends.push(async move { Ended::Ping(http::ping(&url).await) }.boxed());
         }
     }
 
@@ -126,47 +163,58 @@ impl Notifier {
         }
     }
 
-    async fn deliver(&mut self) {
-        let names: Vec<&'static str> = self.config.targets.iter().map(|target| target.name()).collect();
-        // One that is no longer configured gets nothing, also if it is configured again later.
-        self.state.queues.retain(|name, _| names.contains(&name.as_str()));
-        for at in 0..self.config.targets.len() {
-            while self.deliver_one(at).await {
-                self.remember();
-            }
+    /// Begins the delivery of a target's next message, if one is due and none is on its way.
+    fn begin(&mut self, target: &Arc<Target>, sending: &mut Deliveries) {
+        let (now, now_ms, name) = (self.now(), self.clock.now_ms(), target.name());
+        let Some(queue) = self.state.queues.get_mut(name) else { return };
+        if sending.names.contains(name) {
+            return;
         }
-        self.remember();
-    }
-
-    /// Sends a target its next message; true if it took it.
-    async fn deliver_one(&mut self, at: usize) -> bool {
-        let (now, now_ms) = (self.now(), self.clock.now_ms());
-        let Some(target) = self.config.targets.get(at) else { return false };
-        let name = target.name();
-        let Some(queue) = self.state.queues.get_mut(name) else { return false };
         let dropped = queue.drop_old(now_ms);
         if dropped > 0 {
             tracing::warn!(target = name, dropped, "messages were not taken for a day, and are dropped");
         }
-        let Some(message) = queue.due(now_ms) else { return false };
-        match target.send(message, now).await {
+        let Some(message) = queue.due(now_ms).cloned() else { return };
+        sending.names.insert(name);
+        let target = target.clone();
+        let delivery = async move {
+            let answer = target.send(&message, now).await;
+            Ended::Message { target, id: message.id, answer }
+        };
+        sending.ends.push(delivery.boxed());
+    }
+
+    /// Notes the end of a delivery, and begins the target's next one.
+    fn end(&mut self, ended: Ended, sending: &mut Deliveries) {
+        let (target, id, answer) = match ended {
+            Ended::Message { target, id, answer } => (target, id, answer),
+            Ended::Ping(answer) => {
+                sending.names.remove(http::PING);
+                return self.note_ping(answer);
+            }
+        };
+        let name = target.name();
+        sending.names.remove(name);
+        let now_ms = self.clock.now_ms();
+        let Some(queue) = self.state.queues.get_mut(name) else { return };
+        match answer {
             Ok(_) => {
-                tracing::info!(target = name, id = %message.id, "notification sent");
-                queue.taken();
+                tracing::info!(target = name, %id, "notification sent");
+                queue.taken(id);
                 self.notices.resolve(NOTIFY_FAILED, name);
-                true
+                self.remember();
+                self.begin(&target, sending);
             }
             Err(SendError { words, retry_after }) => {
                 queue.failed(now_ms, retry_after);
                 self.notices.raise(NOTIFY_FAILED, name, unsent(name, &words));
-                false
+                self.remember();
             }
         }
     }
 
-    async fn ping(&self) {
-        let Some(url) = &self.config.ping else { return };
-        match http::ping(url).await {
+    fn note_ping(&self, answer: Result<String, SendError>) {
+        match answer {
             Ok(_) => self.notices.resolve(NOTIFY_FAILED, http::PING),
             Err(SendError { words, .. }) => self.notices.raise(
                 NOTIFY_FAILED,
@@ -192,6 +240,14 @@ impl Notifier {
 
     fn now(&self) -> Timestamp {
         Timestamp::from_millisecond(self.clock.now_ms()).unwrap_or_default()
+    }
+}
+
+/// Returns the end of a look; never without one.
+async fn end_of(look: &mut Option<BoxFuture<'static, Report>>) -> Report {
+    match look {
+        Some(look) => look.await,
+        None => std::future::pending().await,
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct State {
     /// The part.
     part: String,
     pub(crate) book: Book,
-    /// What has yet to be sent, by target.
+    /// The messages that have yet to be sent, by target.
     pub(crate) queues: BTreeMap<String, Queue>,
 }
 

@@ -17,6 +17,7 @@ mod local;
 mod logs;
 mod metrics;
 mod mistakes;
+mod notified;
 mod notify;
 mod operations;
 mod outbox;

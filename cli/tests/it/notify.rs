@@ -13,25 +13,25 @@ use serde_json::Value;
 use sha2::Sha256;
 
 use crate::local::{Local, command};
-use crate::receivers::{MailServer, Receiver};
+use crate::receivers::{Fault, MailServer, Receiver};
 use crate::scene::Scene;
 
 /// The secret of the signed webhook: 32 bytes.
 const SECRET: &str = "whsec_QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=";
 
 /// All places that a notification can go to.
-struct Places {
-    mail: MailServer,
-    http: Receiver,
+pub(crate) struct Places {
+    pub(crate) mail: MailServer,
+    pub(crate) http: Receiver,
 }
 
 impl Places {
-    fn open() -> Self {
+    pub(crate) fn open() -> Self {
         Self { mail: MailServer::open(), http: Receiver::open() }
     }
 
     /// Returns the settings of all targets, with times for a test.
-    fn variables(&self) -> Vec<(String, String)> {
+    pub(crate) fn variables(&self) -> Vec<(String, String)> {
         let url = |path: &str| format!("http://{}/{path}", self.http.address());
         let all = [
             ("SMTP_URL", format!("smtp://{}", self.mail.address())),
@@ -50,27 +50,33 @@ impl Places {
     }
 
     /// Returns what Slack got.
-    fn slack(&self) -> Vec<String> {
+    pub(crate) fn slack(&self) -> Vec<String> {
         let text = |body: String| serde_json::from_str::<Value>(&body).unwrap()["text"].as_str().unwrap().to_owned();
         self.http.bodies("/slack/hidden-token").into_iter().map(text).collect()
     }
 
-    fn pings(&self) -> usize {
+    pub(crate) fn pings(&self) -> usize {
         self.http.bodies("/ping/hidden-token").len()
     }
 
-    /// Waits until two more rounds are over: in each, what is to be sent is sent before the ping.
-    fn wait_for_rounds(&self) {
+    /// Returns the number of messages to Slack that have all of these words.
+    pub(crate) fn count(&self, words: &[&str]) -> usize {
+        let lines = self.slack().join("\n");
+        lines.lines().filter(|line| words.iter().all(|word| line.contains(word))).count()
+    }
+
+    /// Waits until a round is over: a ping is sent with the messages of its round, and the next round begins after all of them.
+    pub(crate) fn wait_for_rounds(&self) {
         let before = self.pings();
         eventually("two rounds are over", || (self.pings() >= before + 2).then_some(()));
     }
 }
 
 /// A part as a real process; killed when dropped.
-struct Part(Child);
+pub(crate) struct Part(Child);
 
 impl Part {
-    fn start(scene: &Scene, variables: &[(String, String)], arguments: &[&str]) -> Self {
+    pub(crate) fn start(scene: &Scene, variables: &[(String, String)], arguments: &[&str]) -> Self {
         let log = std::fs::File::options().create(true).append(true).open(scene.path("part.log")).unwrap();
         let mut command = scene.process(arguments);
         command.envs(variables.iter().map(|(name, value)| (name, value)));
@@ -100,7 +106,7 @@ fn a_webhook_reports_a_dead_broker_everywhere_once_whatever_restarts_and_that_it
     }
     let webhook = ["webhook", "--listen", "127.0.0.1:0"];
     // Discord is out of order at first, which keeps nothing from the others.
-    places.http.fail_next("/discord/hidden-token", 1);
+    places.http.fail_next("/discord/hidden-token", &[Fault::Broken]);
     let part = Part::start(&scene, &variables, &webhook);
     eventually("Discord gets it at last", || {
         let bodies = places.http.bodies("/discord/hidden-token");
@@ -205,7 +211,7 @@ fn a_test_message_goes_to_each_target_and_each_answer_is_shown() {
     assert!(of("smtp")["answer"].as_str().unwrap().contains("250 queued as 1"), "{answers}");
     assert_eq!(of("slack")["answer"], "HTTP 200 OK: ok", "{answers}");
     verify(&places.http);
-    places.http.fail_next("/slack/hidden-token", 1);
+    places.http.fail_next("/slack/hidden-token", &[Fault::Broken]);
     let ran = scene.run_with(&borrowed(&variables), &["notify", "test"]);
     assert!(ran.stdout.contains("FAIL  slack") && ran.stdout.contains("HTTP 500"), "{}", ran.stdout);
     assert!(!ran.stdout.contains("hidden-token"), "{}", ran.stdout);

@@ -28,8 +28,21 @@ impl Request {
 struct HttpState {
     /// Requests that were answered with 200.
     requests: Vec<Request>,
-    /// The number of next requests to answer with 500, by path.
-    failures: HashMap<String, usize>,
+    /// The answers to the next requests, by path.
+    faults: HashMap<String, Vec<Fault>>,
+    /// Connections that get no answer.
+    hanging: Vec<TcpStream>,
+}
+
+/// An answer that does not say yes.
+#[derive(Clone)]
+pub(crate) enum Fault {
+    /// 500, with the path in its body, as many servers do.
+    Broken,
+    /// 429, with this number of seconds to wait.
+    Limited(u32),
+    /// No answer, on a connection that stays open.
+    Hangs,
 }
 
 /// An HTTP server that keeps what it got.
@@ -49,9 +62,14 @@ impl Receiver {
         self.address
     }
 
-    /// Answers the next requests for a path with 500.
-    pub(crate) fn fail_next(&self, path: &str, times: usize) {
-        self.state.lock().unwrap().failures.insert(path.to_owned(), times);
+    /// Answers the next requests for a path with these faults.
+    pub(crate) fn fail_next(&self, path: &str, faults: &[Fault]) {
+        self.state.lock().unwrap().faults.insert(path.to_owned(), faults.to_vec());
+    }
+
+    /// Returns the number of connections that get no answer.
+    pub(crate) fn hanging(&self) -> usize {
+        self.state.lock().unwrap().hanging.len()
     }
 
     /// Returns the requests for a path that were answered with 200.
@@ -129,20 +147,26 @@ fn answer_http(mut stream: TcpStream, state: &Mutex<HttpState>) -> Option<()> {
     let mut request = Request { path, head, body: String::new() };
     let length = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     reader.take(length).read_to_string(&mut request.body).ok()?;
-    let status = {
+    let (status, body) = {
         let mut state = state.lock().unwrap();
-        match state.failures.get_mut(&request.path).filter(|left| **left > 0) {
-            Some(left) => {
-                *left -= 1;
-                "500 Internal Server Error"
+        let fault = state.faults.get_mut(&request.path).filter(|left| !left.is_empty()).map(|left| left.remove(0));
+        match fault {
+            Some(Fault::Broken) => ("500 Internal Server Error".to_owned(), format!("no POST to {}", request.path)),
+            Some(Fault::Limited(seconds)) => {
+                (format!("429 Too Many Requests\r\nretry-after: {seconds}"), "rate_limited".to_owned())
+            }
+            Some(Fault::Hangs) => {
+                state.hanging.push(stream);
+                return Some(());
             }
             None => {
                 state.requests.push(request);
-                "200 OK"
+                ("200 OK".to_owned(), "ok".to_owned())
             }
         }
     };
-    write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok").ok()
+    let length = body.len();
+    write!(stream, "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}").ok()
 }
 
 /// Takes mails over a connection; `None` if it breaks.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Finding, Report};
-use crate::limits::{APPEARANCES_MAX, EVENTS_MAX, FINDINGS_MAX, GROWN_AFTER_MS, OPENINGS_MAX, WINDOW_MS};
+use crate::limits::{APPEARANCES_MAX, EVENTS_MAX, FINDINGS_MAX, GROWN_AFTER_MS, LAPSE_MS, OPENINGS_MAX, WINDOW_MS};
 use crate::message::{Change, Event};
 
 /// The kind of a silent executor, whose time to wait is a setting of its own.
@@ -162,7 +162,9 @@ impl Entry {
         match (self.told_ms, self.gone_ms) {
             (Some(_), Some(gone_ms)) => {
                 let wait_ms = if self.is_flapping { WINDOW_MS } else { rules.after_ms };
-                (for_ms(gone_ms) >= wait_ms).then_some(Change::Resolved)
+                // The broker reports an executor for a day: no end was seen.
+                let is_lapsed = self.kind == EXECUTOR_SILENT && gone_ms.saturating_sub(self.since_ms) >= LAPSE_MS;
+                (for_ms(gone_ms) >= wait_ms).then_some(if is_lapsed { Change::Lapsed } else { Change::Resolved })
             }
             (Some(told_ms), None) => {
                 let has_grown = GROWING.contains(&self.kind.as_str()) && self.count > self.told_count;
@@ -185,7 +187,7 @@ impl Entry {
     /// Notes that a change is told, and returns it.
     fn tell(&mut self, change: Change, now_ms: i64) -> Event {
         match change {
-            Change::Resolved => (self.told_ms, self.is_flapping) = (None, false),
+            Change::Resolved | Change::Lapsed => (self.told_ms, self.is_flapping) = (None, false),
             Change::Grew | Change::Test => (self.told_ms, self.told_count) = (Some(now_ms), self.count),
             Change::Opened | Change::Flapping => {
                 (self.told_ms, self.told_count) = (Some(now_ms), self.count);

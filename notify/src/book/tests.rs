@@ -70,6 +70,20 @@ fn an_executor_is_told_after_fifteen_minutes_of_silence_and_a_spool_after_five()
 }
 
 #[test]
+fn an_executor_that_is_silent_for_a_day_is_not_told_to_be_back() {
+    const DAY: i64 = 24 * 60 * MIN;
+    let silent = [Finding { since_ms: Some(0), ..finding("EXECUTOR_SILENT") }];
+    let end = |gone_ms| {
+        let mut book = Book::default();
+        assert_eq!(look(&mut book, &silent, 15 * MIN), told("EXECUTOR_SILENT", Change::Opened));
+        look(&mut book, &[], gone_ms);
+        look(&mut book, &[], gone_ms + MIN)
+    };
+    assert_eq!(end(DAY - MIN), told("EXECUTOR_SILENT", Change::Resolved));
+    assert_eq!(end(DAY), told("EXECUTOR_SILENT", Change::Lapsed));
+}
+
+#[test]
 fn more_dead_letters_are_told_after_an_hour_and_more_tries_of_something_never() {
     let mut book = Book::default();
     let of = |count| [Finding { count, ..finding("DEAD_LETTERS") }, Finding { count, ..finding("CONNECTIONS_FULL") }];

@@ -1,4 +1,4 @@
-//! Where messages go.
+//! Targets of messages.
 
 pub(crate) mod http;
 mod posts;
@@ -93,14 +93,17 @@ pub struct TestAnswer {
 pub async fn test_targets(config: &NotifyConfig, clock: &dyn Clock) -> Vec<TestAnswer> {
     let message = Message::test(&config.name, clock);
     let now = Timestamp::from_millisecond(clock.now_ms()).unwrap_or_default();
-    let mut answers = Vec::new();
-    for target in &config.targets {
-        let answer = target.send(&message, now).await.map_err(|error| error.words);
-        answers.push(TestAnswer { target: target.name(), place: target.place(), answer });
-    }
-    if let Some(url) = &config.ping {
+    let (message, now) = (&message, now);
+    let answers = config.targets.iter().map(|target| async move {
+        let answer = target.send(message, now).await.map_err(|error| error.words);
+        TestAnswer { target: target.name(), place: target.place(), answer }
+    });
+    let ping = async {
+        let url = config.ping.as_ref()?;
         let answer = http::ping(url).await.map_err(|error| error.words);
-        answers.push(TestAnswer { target: http::PING, place: http::place(url), answer });
-    }
+        Some(TestAnswer { target: http::PING, place: http::place(url), answer })
+    };
+    let (mut answers, ping) = tokio::join!(futures::future::join_all(answers), ping);
+    answers.extend(ping);
     answers
 }

@@ -93,7 +93,7 @@ impl Webhook {
             .header("webhook-timestamp", &sent)
             .header("webhook-signature", self.sign(&id, &sent, &body)?)
             .body(body);
-        http::send(request).await
+        http::send(&self.url, request).await
     }
 
     fn sign(&self, id: &str, sent: &str, body: &str) -> Result<String, SendError> {
@@ -135,7 +135,7 @@ fn document(message: &Message) -> Value {
 }
 
 async fn post(url: &Url, document: &Value) -> Result<String, SendError> {
-    http::send(http::client()?.post(url.clone()).json(document)).await
+    http::send(url, http::client()?.post(url.clone()).json(document)).await
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ impl Smtp {
             .timeout(Some(SEND_TIMEOUT))
             .build();
         let sent = tokio::time::timeout(SEND_TIMEOUT, transport.send(mail)).await;
-        let words = |text: String| clipped(&plain(&text), ANSWER_CHARS_MAX);
+        let words = |text: String| clipped(&plain(&http::without_secrets(&self.url, &text)), ANSWER_CHARS_MAX);
         match sent {
             Ok(Ok(answer)) => {
                 let lines: Vec<&str> = answer.message().collect();

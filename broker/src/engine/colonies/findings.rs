@@ -103,9 +103,11 @@ pub(in crate::engine) fn findings(facts: Facts<'_>) -> Vec<Finding> {
     findings.extend(facts.pauses.iter().map(|pause| {
         let kind = pause.what.kind.as_str().replace('_', " ");
         let name = if pause.what.name.is_empty() { String::new() } else { format!(" `{}`", pause.what.name) };
+        let command = format!("apiary pause remove {} {}", kind.replace(' ', "-"), pause.what.name);
+        let command = command.trim_end();
         Finding {
             kind: "PAUSED",
-            text: format!("the {kind}{name} {}", is_paused(pause)),
+            text: format!("the {kind}{name} {}; `{command}` ends it", is_paused(pause)),
             subject: pause.what.name.clone(),
             count: 1,
             since_ms: Some(pause.since_ms),
@@ -123,7 +125,10 @@ pub(in crate::engine) fn findings(facts: Facts<'_>) -> Vec<Finding> {
                 let name = &executor.name;
                 (
                     "EXECUTOR_SILENT",
-                    format!("executor `{name}` of type `{executor_type}` has not been heard for {quiet}"),
+                    format!(
+                        "executor `{name}` of type `{executor_type}` has not been heard for {quiet}: start it again, or see its \
+                         log; `apiary executor remove {name}` is for one that is not to come back"
+                    ),
                 )
             }
             (Presence::Pending, _) => (

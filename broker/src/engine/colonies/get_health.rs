@@ -21,19 +21,25 @@ use crate::engine::explain::Candidate;
 use crate::engine::presence::last_seen::LastSeenTable;
 use crate::engine::presence::roster::{ExecutorGrants, ExecutorView};
 use crate::limits::{
-    ATTEND_EVERY_MAX, ATTEND_EVERY_MIN, ATTENTION_COLONIES_MAX, EXPLAIN_EXECUTORS_MAX, HEALTH_TYPES_MAX,
+    ATTEND_EVERY_MAX, ATTEND_EVERY_MIN, ATTENTION_COLONIES_MAX, ATTENTION_TIME_MAX, EXPLAIN_EXECUTORS_MAX,
+    HEALTH_TYPES_MAX,
 };
 
 impl Engine {
     /// Returns the conditions that need attention in the colony, the worst first, and what waits.
     pub(crate) async fn get_health(&self, permit: Permit<action::GetHealth>) -> Result<Health, Error> {
+        Ok(self.health_of(permit.colony()).await?.1)
+    }
+
+    /// Returns the same for a colony, and whether the broker is ready for work.
+    pub(in crate::engine) async fn health_of(&self, colony: &Colony) -> Result<(bool, Health), Error> {
         let unready = match self.unready_to_write().await {
             // The one write of this verb: if it fails, the answer says so, and still lists the rest.
             None => self.contacts.write(&*self.store).await.err().map(|error| error.to_string()),
             unready => unready,
         };
         let notices = self.tasks.notices().list();
-        Ok(self.findings_of(permit.colony(), unready.as_deref(), &notices).await?)
+        Ok((unready.is_none(), self.findings_of(colony, unready.as_deref(), &notices).await?))
     }
 
     /// Returns the conditions of the broker itself, and those of its colonies, each with the colony's name. For whoever runs the broker:
@@ -45,10 +51,15 @@ impl Engine {
         let mut found: Vec<(String, Finding)> = own.into_iter().map(|finding| (String::new(), finding)).collect();
         let mut is_complete = true;
         if with_colonies {
-            match self.findings_of_all().await {
-                Ok(of_colonies) => found.extend(of_colonies),
-                Err(error) => {
+            // A database that hangs must not keep the broker's own findings from being reported.
+            match tokio::time::timeout(ATTENTION_TIME_MAX, self.findings_of_all()).await {
+                Ok(Ok(of_colonies)) => found.extend(of_colonies),
+                Ok(Err(error)) => {
                     tracing::debug!(%error, "cannot read the health of the colonies; trying again");
+                    is_complete = false;
+                }
+                Err(_) => {
+                    tracing::debug!("the health of the colonies was not read in time; trying again");
                     is_complete = false;
                 }
             }
@@ -113,7 +124,7 @@ impl Engine {
     }
 }
 
-/// What needs attention in a colony, and what waits there.
+/// The findings about a colony, and its waiting work.
 pub(crate) struct Health {
     /// The conditions, the worst first.
     pub(crate) findings: Vec<Finding>,
@@ -121,7 +132,7 @@ pub(crate) struct Health {
     pub(crate) waiting: Vec<WaitingType>,
 }
 
-/// What needs attention in the whole broker.
+/// The findings about the whole broker.
 pub(crate) struct Attention {
     /// True if the broker takes and hands out work.
     pub(crate) is_well: bool,
