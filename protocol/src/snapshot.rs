@@ -21,19 +21,19 @@ pub struct Snapshot {
     pub colony: ColonyPart,
     /// The number of processes in each state that has any.
     pub states: BTreeMap<String, i64>,
-    /// What waits and could run, by executor type, the longest wait first.
+    /// The work that waits and could run, by executor type, the longest wait first.
     pub queues: Vec<QueuePart>,
     /// The executors, at most a thousand.
     pub executors: Vec<ExecutorPart>,
     /// True if there are more executors.
     pub has_more_executors: bool,
-    /// What is paused.
+    /// The pauses.
     pub pauses: Vec<PausePart>,
     /// The limits.
     pub limits: Vec<LimitPart>,
     /// True if nothing needs attention.
     pub healthy: bool,
-    /// What needs attention, the worst first.
+    /// The conditions that need attention, the worst first.
     pub findings: Vec<FindingPart>,
     /// The webhook adapter of this machine, if it answers.
     pub webhook: Option<WebhookPart>,
@@ -145,7 +145,7 @@ pub struct FindingPart {
 pub struct WebhookPart {
     /// The address.
     pub address: String,
-    /// Its state: `ok` or `degraded`.
+    /// The state: `ok` or `degraded`.
     pub status: String,
     /// Events that wait in the spool.
     pub spool_events: u64,

@@ -173,6 +173,8 @@ pages! {
     Process: "GET" "/v1/processes/{id}" As(&[Call::GetProcess]),
     Result: "GET" "/v1/processes/{id}/result" As(&[Call::Await]),
     Events: "GET" "/v1/events" As(&[Call::ListEvents]),
+    // It shows what `GetColony`, `ListExecutors`, `ListPauses` and `ListLimits` show, too: whoever may read the health may read those.
+    Snapshot: "GET" "/v1/snapshot" As(&[Call::GetHealth]),
     Broker: "GET" "/v1/broker" Nothing,
     Healthz: "GET" "/healthz" Nothing,
     Readyz: "GET" "/readyz" Nothing,

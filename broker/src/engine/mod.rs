@@ -27,6 +27,7 @@ pub(crate) use apiary_store::model::ProcessPage;
 pub(crate) use bulks::start::BulkOrder;
 pub(crate) use colonies::findings::Finding;
 pub(crate) use colonies::get_health::{Attention, Health};
+pub(crate) use colonies::snapshot::ColonySnapshot;
 pub(crate) use events::list::EventQuery;
 pub(crate) use executors::explain::ExecutorExplanation;
 pub(crate) use executors::list::{ExecutorPage, ExecutorQuery};

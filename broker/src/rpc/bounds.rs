@@ -89,8 +89,9 @@ pub(super) fn rule(path: &str) -> CallRule {
         return CallRule { signature, bytes_max, is_long: false, documents: None };
     }
     let bytes_max = if path == "/v1/processes" { HTTP_BODY_BYTES_MAX } else { UNSIGNED_MESSAGE_BYTES_MAX };
-    // Only these pages wait.
-    let is_long = path == "/v1/events" || path.starts_with("/v1/processes/") && path.ends_with("/result");
+    // Only these pages wait, or stream.
+    let is_long = ["/v1/events", "/v1/snapshot"].contains(&path)
+        || path.starts_with("/v1/processes/") && path.ends_with("/result");
     CallRule { signature: Signature::Http, bytes_max, is_long, documents: None }
 }
 

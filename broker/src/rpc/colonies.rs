@@ -2,6 +2,7 @@
 
 use apiary_proto::v1 as pb;
 use apiary_proto::v1::colony_service_server::ColonyService;
+use apiary_store::model::{Colony, ProcessState};
 use tonic::{Request, Response, Status};
 
 use super::routes::caller;
@@ -28,11 +29,7 @@ impl ColonyService for Rpc {
     ) -> Result<Response<pb::GetColonyResponse>, Status> {
         let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
         let (colony, counts) = self.engine.get_colony(permit).await.map_err(refused)?;
-        let state_counts = counts
-            .into_iter()
-            .map(|(state, count)| pb::StateCount { state: state.as_str().to_owned(), count })
-            .collect();
-        Ok(Response::new(pb::GetColonyResponse { colony: Some(encode::colony(&colony)), state_counts }))
+        Ok(Response::new(with_counts(&colony, counts)))
     }
 
     async fn get_health(
@@ -55,5 +52,14 @@ impl ColonyService for Rpc {
         let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
         let guard = self.engine.get_guard(permit).await.map_err(refused)?;
         Ok(Response::new(pb::GetGuardResponse { guard: guard.map(encode::guard) }))
+    }
+}
+
+/// Encodes a colony with the number of its processes in each state.
+pub(super) fn with_counts(colony: &Colony, counts: Vec<(ProcessState, i64)>) -> pb::GetColonyResponse {
+    let count = |(state, count): (ProcessState, i64)| pb::StateCount { state: state.as_str().to_owned(), count };
+    pb::GetColonyResponse {
+        colony: Some(encode::colony(colony)),
+        state_counts: counts.into_iter().map(count).collect(),
     }
 }

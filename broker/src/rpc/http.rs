@@ -3,6 +3,7 @@
 
 mod events;
 mod read;
+mod snapshot;
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Rpc;
 use super::answers::is_grpc;
@@ -37,6 +38,7 @@ pub(super) fn router(rpc: Arc<Rpc>) -> Router {
             Page::Process => get(read::process),
             Page::Result => get(read::result),
             Page::Events => get(events::list),
+            Page::Snapshot => get(snapshot::snapshot),
             Page::Broker => get(read::broker),
             Page::Healthz => get(healthz),
             Page::Readyz => get(readyz),
@@ -107,12 +109,9 @@ async fn accept(rpc: &Rpc, body: &[u8]) -> Result<Response, Error> {
 pub(super) fn refusal(error: &Error) -> Response {
     let reason = error.reason();
     count_refusal(reason.as_str());
-    let mut body = json!({
-        "error": { "reason": reason.as_str(), "message": error.to_string(), "retryable": reason.is_retryable() }
-    });
+    let body = error_body(error);
     let mut code = http_status(&reason);
     match error {
-        Error::Field { field, .. } => body["error"]["field"] = field.as_str().into(),
         Error::NotGrpc(_) => code = StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::MethodNotAllowed(_) => code = StatusCode::METHOD_NOT_ALLOWED,
         _ => {}
@@ -122,4 +121,16 @@ pub(super) fn refusal(error: &Error) -> Response {
         answer.headers_mut().insert(header::RETRY_AFTER, time.as_secs().into());
     }
     answer
+}
+
+/// Returns an error as JSON.
+fn error_body(error: &Error) -> Value {
+    let reason = error.reason();
+    let mut body = json!({
+        "error": { "reason": reason.as_str(), "message": error.to_string(), "retryable": reason.is_retryable() }
+    });
+    if let Error::Field { field, .. } = error {
+        body["error"]["field"] = field.as_str().into();
+    }
+    body
 }

@@ -119,7 +119,8 @@ fn count(field: &'static str, count: i32) -> Result<i32, Error> {
     }
 }
 
-fn encode(standing: LimitWithUses) -> pb::LimitRecord {
+/// Encodes a limit with its uses.
+pub(super) fn encode(standing: LimitWithUses) -> pb::LimitRecord {
     let LimitRecord { limit, by, set_at_ms } = standing.record;
     let limit = pb::Limit {
         kind: limit.kind.as_str().to_owned(),

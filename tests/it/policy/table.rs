@@ -71,4 +71,5 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("/v1/processes", "user executor"),
     ("/v1/processes/{id}", "colony read read_own"),
     ("/v1/processes/{id}/result", "colony read read_own"),
+    ("/v1/snapshot", "colony read"),
 ];

@@ -27,7 +27,7 @@ on_each_store!(
 const DESCRIPTION: &str = include_str!("../../../docs/openapi.json");
 
 /// Signs a request as a client without the SDK does.
-async fn header(colony: &TestColony, key: &KeyPair, target: &str) -> String {
+pub(crate) async fn header(colony: &TestColony, key: &KeyPair, target: &str) -> String {
     let broker: Value = get(colony, "/v1/broker", None).await.1;
     let broker_id = broker["broker_id"].as_str().unwrap();
     let request = Request::new(&format!("GET {target}"), colony.key.id(), broker_id, SystemClock.now(), b"");

@@ -8,3 +8,4 @@ pub(super) mod get_health;
 pub(super) mod grant_ends;
 pub(super) mod retention_lag;
 pub(super) mod set_guard;
+pub(super) mod snapshot;

@@ -41,12 +41,22 @@ impl Engine {
         query: &ExecutorQuery,
         page: Page<ExecutorCursor>,
     ) -> Result<ExecutorPage, Error> {
+        self.executor_page(permit.colony(), query, page).await
+    }
+
+    /// Returns a page of a colony's executors that match.
+    pub(in crate::engine) async fn executor_page(
+        &self,
+        colony: &Colony,
+        query: &ExecutorQuery,
+        page: Page<ExecutorCursor>,
+    ) -> Result<ExecutorPage, Error> {
         let size = usize::try_from(page.size).unwrap_or_default();
         let (mut found, mut after, mut looked_at) = (Vec::new(), page.after, 0);
         let mut next = None;
         while found.len() < size && looked_at < EXECUTORS_LOOKED_AT_MAX {
             let rows = Page { size: ROWS.min(page.size), after };
-            let views = self.executors(permit.colony(), &query.filter, rows).await?;
+            let views = self.executors(colony, &query.filter, rows).await?;
             let is_last = i64::try_from(views.len()).is_ok_and(|count| count < rows.size);
             looked_at += views.len();
             after = views.last().map(|view| ExecutorCursor(view.record.number)).or(after);

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use apiary_store::model::{Limit, LimitKind, LimitRecord, LimitUse, Limits};
+use apiary_store::model::{Colony, Limit, LimitKind, LimitRecord, LimitUse, Limits};
 
 use crate::Error;
 use crate::auth::{Permit, action};
@@ -33,11 +33,20 @@ pub(crate) struct KeyUse {
 impl Engine {
     /// Returns every limit of the colony, by kind and pattern; with its uses for callers who may see them.
     pub(crate) async fn list_limits(&self, permit: Permit<action::ListLimits>) -> Result<Vec<LimitWithUses>, Error> {
-        let colony = permit.colony().key;
-        let records = self.store.list_limits(colony).await?;
         let sees_uses =
             permit.lacks::<action::ListProcesses>().is_none() || permit.lacks::<action::SetLimit>().is_none();
-        let uses = match sees_uses && !records.is_empty() {
+        self.limits_with_uses(permit.colony(), sees_uses).await
+    }
+
+    /// Returns every limit of a colony, with its uses if they are wanted.
+    pub(in crate::engine) async fn limits_with_uses(
+        &self,
+        colony: &Colony,
+        with_uses: bool,
+    ) -> Result<Vec<LimitWithUses>, Error> {
+        let colony = colony.key;
+        let records = self.store.list_limits(colony).await?;
+        let uses = match with_uses && !records.is_empty() {
             true => self.store.list_limit_uses(colony).await?,
             false => Vec::new(),
         };

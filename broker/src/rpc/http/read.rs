@@ -92,7 +92,8 @@ pub(super) async fn permit<A: action::Action>(rpc: &Rpc, parts: &Parts) -> Resul
     rpc.auth.permit(&caller).await
 }
 
-fn parameters(parts: &Parts) -> impl Iterator<Item = (&str, &str)> {
+/// Returns the query's parameters, as they came.
+pub(super) fn parameters(parts: &Parts) -> impl Iterator<Item = (&str, &str)> {
     let all = parts.uri.query().unwrap_or_default().split('&').filter(|one| !one.is_empty());
     all.map(|one| one.split_once('=').unwrap_or((one, "")))
 }
@@ -114,7 +115,11 @@ pub(super) fn check_parameters(parts: &Parts, known: &[&str]) -> Result<(), Erro
 
 /// Reads a wait: `30s`, `500ms`, or nothing.
 pub(super) fn wait(text: Option<&str>) -> Result<Duration, Error> {
-    let Some(text) = text else { return Ok(Duration::ZERO) };
+    text.map_or(Ok(Duration::ZERO), |text| decode::wait(span_ms("wait", text)?))
+}
+
+/// Reads a time in milliseconds: `30s`, `500ms`.
+pub(super) fn span_ms(name: &str, text: &str) -> Result<i64, Error> {
     let (digits, unit_ms) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
         (Some(digits), _) => (digits, 1),
         (_, Some(digits)) => (digits, 1000),
@@ -122,8 +127,8 @@ pub(super) fn wait(text: Option<&str>) -> Result<Duration, Error> {
     };
     let count = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<u32>().ok()).flatten();
     match count {
-        Some(count) => decode::wait(i64::from(count) * unit_ms),
-        None => Err(Error::field("wait", "is a number with `s` or `ms`, such as `30s`")),
+        Some(count) => Ok(i64::from(count) * unit_ms),
+        None => Err(Error::field(name, "is a number with `s` or `ms`, such as `30s`")),
     }
 }
 
