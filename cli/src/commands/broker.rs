@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::daemon::{self, Signals};
 use crate::exit::Fault;
 use crate::notify::{self, Watched};
-use crate::output::note;
+use crate::output::{Progress, note};
 use crate::profile;
 use crate::reload::Hangups;
 use crate::room::open_with_room;
@@ -60,12 +60,15 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let config = config(&context.settings)?;
     config.check()?;
     if let Some(file) = &arguments.backup {
+        let progress = Progress::start("backing up", context.format);
         let bytes = back_up(&config.store, file).await?;
+        drop(progress);
         note(&format!("{bytes} bytes in {}: docs/operations.md has how to restore them", file.display()));
         return Ok(());
     }
     if arguments.migrate {
-        return migrate(&config.store, arguments.no_backup).await;
+        let progress = Progress::start("bringing the schema up to date", context.format);
+        return migrate(&config.store, arguments.no_backup, progress).await;
     }
     let notifier = notify::open(&context.settings, "broker")?;
     let mut signals = Signals::listen()?;
@@ -99,7 +102,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     daemon::serve(signals, &shutdown, || supervisor.is_up(), service).await
 }
 
-async fn migrate(store: &StoreConfig, no_backup: bool) -> anyhow::Result<()> {
+async fn migrate(store: &StoreConfig, no_backup: bool, progress: Progress) -> anyhow::Result<()> {
     let store = open_store(store).await?;
     let backup = if no_backup { Ok(()) } else { store.ensure_backup().await };
     let migrated = match backup {
@@ -107,6 +110,7 @@ async fn migrate(store: &StoreConfig, no_backup: bool) -> anyhow::Result<()> {
         Err(missing) => Err(missing),
     };
     store.close().await;
+    drop(progress);
     migrated?;
     note("the schema is up to date");
     Ok(())

@@ -19,10 +19,10 @@ const TRANSPORTS: [&str; 5] = [
     "gRPC over HTTP/2, TLS 1.2 and 1.3, optionally with client certificates",
     "gRPC over HTTP/2 in plain text, on loopback unless allowed",
     "gRPC over a Unix socket",
-    "HTTP/1.1 and HTTP/2 with JSON: submit, read a process, its result, and events",
+    "HTTP/1.1 and HTTP/2 with JSON: submit, read a process, its result, and events; snapshots, also as server-sent events",
     "through an HTTP proxy, by CONNECT",
 ];
-/// What is not there, so that nobody looks for it.
+/// Known gaps, so that nobody looks for what is not there.
 const GAPS: [&str; 4] = [
     "gRPC-Web and Connect are not spoken: browsers use the HTTP pages through a server of their own",
     "over HTTP, leases cannot be claimed: executors speak gRPC, or use `apiary lease`",

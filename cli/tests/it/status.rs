@@ -47,6 +47,27 @@ fn a_colony_is_shown_on_one_screen_with_the_exit_code_that_a_monitor_expects() {
 }
 
 #[test]
+fn a_key_without_the_right_is_told_which_and_a_monitor_that_nothing_is_known() {
+    let scene = Scene::new();
+    let local = Local::start(&scene);
+    let key = scene.new_key("ada.pem");
+    let grant = [
+        &["grant", "add", "--colony-key", "data/keys/colony.pem", "--key", &key, "--role", "user", "--name", "ada"][..],
+        &["--function", "*", "--executor-type", "*"],
+    ];
+    local.run(&grant.concat()).ok();
+    for command in ["status", "snapshot"] {
+        let error = local.run(&["--key-file", "ada.pem", command]).fails_with(3);
+        for words in ["NOT_PERMITTED", "the right `read`", "`apiary grant add` adds rights"] {
+            assert!(error.contains(words), "{command}, {words}: {error}");
+        }
+    }
+    let ran = local.run(&["--key-file", "ada.pem", "status", "--monitor"]);
+    assert_eq!(ran.code, 3, "{}", ran.stdout);
+    assert!(ran.stdout.starts_with("APIARY UNKNOWN - ") && ran.stdout.contains("the right `read`"), "{}", ran.stdout);
+}
+
+#[test]
 fn a_broker_that_is_away_is_named_with_its_address() {
     let scene = Scene::new();
     let colony = scene.new_key("key.pem");

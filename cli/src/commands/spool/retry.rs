@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::{Done, open, set_aside};
 use crate::context::Context;
+use crate::output::Progress;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,7 +30,9 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         named = spool.entries(&set_aside()).await?.into_iter().map(|one| one.idempotency_key).collect();
     }
     let (mut events, mut missing) = (Vec::new(), None);
-    for event in &named {
+    let progress = Progress::start("returning events to the line", context.format);
+    for (done, event) in named.iter().enumerate() {
+        progress.set(done as u64, Some(named.len() as u64));
         match spool.retry(event).await? {
             true => events.push(event.clone()),
             // The adapter has retried it already.
@@ -37,5 +40,6 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
             false => missing = missing.or(Some(event)),
         }
     }
+    drop(progress);
     Done { events }.print(context, "returned to the line:", spool, missing).await
 }

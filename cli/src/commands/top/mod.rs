@@ -137,7 +137,12 @@ fn follow_keys(changes: &mpsc::Sender<Change>) {
 async fn read(client: &Client, context: &Context) -> anyhow::Result<(Snapshot, Vec<String>)> {
     let snapshot = snapshot::read(client, &context.settings).await?;
     let last = v1::ListEventsRequest { last: EVENTS_MAX, ..v1::ListEventsRequest::default() };
-    // Without the right there are none.
-    let events = client.list_events(last).await.map(|page| page.events).unwrap_or_default();
-    Ok((snapshot, events.iter().rev().map(view::event_line).collect()))
+    let events = match client.list_events(last).await {
+        Ok(page) => page.events.iter().rev().map(view::event_line).collect(),
+        Err(error) if error.reason() == Some("NOT_PERMITTED") => {
+            vec!["hidden: they need the right `read_events`".to_owned()]
+        }
+        Err(_) => Vec::new(),
+    };
+    Ok((snapshot, events))
 }

@@ -1,4 +1,4 @@
-//! What is shown, and its drawing. Without I/O.
+//! The contents of the screen, and their drawing. Without I/O.
 
 use apiary_executor_sdk::v1;
 use apiary_protocol::snapshot::{ExecutorPart, FindingPart, QueuePart, Snapshot};
@@ -101,9 +101,9 @@ pub(super) fn event_line(event: &v1::Event) -> String {
 pub(super) fn draw(frame: &mut Frame<'_>, view: &View) {
     let Some(snapshot) = &view.snapshot else { return };
     let is_wide = frame.area().width >= WIDE;
-    let lists = if is_wide { Constraint::Min(6) } else { Constraint::Min(10) };
-    let events = Constraint::Length(if view.events.is_empty() { 0 } else { 6 });
-    let parts = Layout::vertical([Constraint::Length(3), lists, Constraint::Length(7), events, Constraint::Length(1)]);
+    let (findings, events) = heights(frame.area().height, snapshot.findings.len(), view.events.len());
+    let (findings, events) = (Constraint::Length(findings), Constraint::Length(events));
+    let parts = Layout::vertical([Constraint::Length(3), Constraint::Fill(1), findings, events, Constraint::Length(1)]);
     let [head, lists, findings, events, foot] = parts.areas(frame.area());
     frame.render_widget(Paragraph::new(head_lines(view, snapshot)), head);
     let [queues, executors] = match is_wide {
@@ -116,6 +116,20 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: &View) {
     let lines: Vec<Line<'_>> = view.events.iter().map(|line| Line::raw(line.as_str())).collect();
     frame.render_widget(Paragraph::new(lines).block(framed("latest events".to_owned())), events);
     frame.render_widget(Line::raw("q quit   p sort queues   ↑ ↓ findings").dim(), foot);
+}
+
+/// Returns the lines for findings and for events: the lists have what is left, and come first on a small screen.
+fn heights(lines: u16, findings: usize, events: usize) -> (u16, u16) {
+    let (findings_max, events_max) = match lines {
+        ..16 => (3, 0),
+        16..24 => (4, 0),
+        24..36 => (5, 4),
+        36.. => (9, 8),
+    };
+    // Each has a title. Findings may need several lines.
+    let lines = |count: usize, of_one: usize| u16::try_from(count.saturating_mul(of_one) + 1).unwrap_or(u16::MAX);
+    let events = if events == 0 { 0 } else { lines(events, 1) };
+    (lines(findings, 3).min(findings_max), events.min(events_max))
 }
 
 fn head_lines<'v>(view: &'v View, snapshot: &'v Snapshot) -> Vec<Line<'v>> {
@@ -134,7 +148,7 @@ fn head_lines<'v>(view: &'v View, snapshot: &'v Snapshot) -> Vec<Line<'v>> {
     vec![
         Line::from(vec![Span::raw("colony ").dim(), plain(&snapshot.colony.name).bold(), Span::raw("  "), state]),
         Line::raw(format!("broker {} at {}, {readiness}", plain(&snapshot.broker.version), view.address)),
-        Line::raw(format!("processes: {}   finished {rate}", states.join(", "))),
+        Line::raw(format!("finished {rate}   processes: {}", states.join(", "))),
     ]
 }
 
@@ -166,7 +180,12 @@ fn draw_queues(frame: &mut Frame<'_>, area: Rect, sort: Sort, queues: &[QueuePar
     let widths = [Constraint::Min(12), Constraint::Length(9), Constraint::Length(9)];
     let head = Row::new(["waiting for", "processes", "oldest"]).dim();
     let title = format!("queues, by {by}");
-    frame.render_widget(Table::new(rows, widths).header(head).block(framed(title)), area);
+    frame.render_widget(with_head(Table::new(rows, widths), head, area).block(framed(title)), area);
+}
+
+/// Adds the names of the columns, if that leaves room for two rows.
+fn with_head<'t>(table: Table<'t>, head: Row<'t>, area: Rect) -> Table<'t> {
+    if area.height < 4 { table } else { table.header(head) }
 }
 
 fn draw_executors(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
@@ -192,7 +211,7 @@ fn draw_executors(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
     let head = Row::new(["executor", "type", "state", "running", "heard"]).dim();
     let more = if snapshot.has_more_executors { " (the first thousand)" } else { "" };
     let title = format!("executors: {}{more}", snapshot.executors.len());
-    frame.render_widget(Table::new(rows, widths).header(head).block(framed(title)), area);
+    frame.render_widget(with_head(Table::new(rows, widths), head, area).block(framed(title)), area);
 }
 
 fn draw_findings(frame: &mut Frame<'_>, area: Rect, scroll: usize, findings: &[FindingPart]) {

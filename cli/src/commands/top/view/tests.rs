@@ -73,7 +73,7 @@ fn everything_fits_on_a_small_and_on_a_large_terminal() {
         for words in [
             "colony meadow  2 findings",
             "broker 0.1.0 at unix:broker.sock, ready",
-            "processes: 100 succeeded, 9 waiting   finished -",
+            "finished -   processes: 100 succeeded, 9 waiting",
             "queues, by age",
             "finance",
             "archive",
@@ -97,6 +97,14 @@ fn lists_stand_side_by_side_where_there_is_room() {
     assert!(line_with(&narrow, "queues") < line_with(&narrow, "executors: 2"));
     let wide = drawn(&view(), 120, 40);
     assert_eq!(line_with(&wide, "queues"), line_with(&wide, "executors: 2"));
+}
+
+#[test]
+fn a_small_window_shows_a_row_of_each_list_and_a_finding() {
+    assert_eq!(
+        drawn(&view(), 40, 12).iter().map(|line| line.trim_end()).collect::<Vec<_>>(),
+        ["colony meadow  2 findings",]
+    );
 }
 
 #[test]
