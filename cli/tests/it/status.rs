@@ -58,7 +58,7 @@ fn a_key_without_the_right_is_told_which_and_a_monitor_that_nothing_is_known() {
     local.run(&grant.concat()).ok();
     for command in ["status", "snapshot"] {
         let error = local.run(&["--key-file", "ada.pem", command]).fails_with(3);
-        for words in ["NOT_PERMITTED", "the right `read`", "`apiary grant add` adds rights"] {
+        for words in ["NOT_PERMITTED", "the right `read`", "grant add` adds rights"] {
             assert!(error.contains(words), "{command}, {words}: {error}");
         }
     }

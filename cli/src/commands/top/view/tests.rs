@@ -103,7 +103,20 @@ fn lists_stand_side_by_side_where_there_is_room() {
 fn a_small_window_shows_a_row_of_each_list_and_a_finding() {
     assert_eq!(
         drawn(&view(), 40, 12).iter().map(|line| line.trim_end()).collect::<Vec<_>>(),
-        ["colony meadow  2 findings",]
+        [
+            "colony meadow  2 findings",
+            "broker 0.1.0 at unix:broker.sock, ready",
+            "finished -   processes: 100 succeeded, 9",
+            "queues, by age──────────────────────────",
+            "finance              2         90 s",
+            "archive              7         1 s",
+            "executors: 2────────────────────────────",
+            "bee-1        finance    busy  3/64 5 s",
+            "findings: 1 of 2────────────────────────",
+            "DEAD_LETTERS  do this",
+            "PAUSED  do this",
+            "q quit   p sort queues   ↑ ↓ findings",
+        ]
     );
 }
 
