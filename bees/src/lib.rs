@@ -2,10 +2,12 @@
 //!
 //! - [`finance`] keeps the state of record of Stripe's customers and subscriptions.
 //! - [`security`] looks for attacks and neglect in a colony's events, and responds when it is told to.
+//! - [`archive`] moves finished processes to a storage elsewhere, and back.
 //! - [`echo`] gives back what it gets: for trying out a colony, and for measuring one.
 //!
 //! A bee talks to the outside through [`outbound`]: bounded retries behind a [`breaker`].
 
+pub mod archive;
 mod bee;
 pub mod breaker;
 pub mod echo;
@@ -16,7 +18,7 @@ pub mod security;
 pub use bee::{Bee, BeeError, Build, Check, Finding, Function, Local, Verdict};
 
 /// Every bee, in display order.
-pub static ALL: &[&dyn Bee] = &[&finance::Finance, &security::Security, &echo::Echo];
+pub static ALL: &[&dyn Bee] = &[&finance::Finance, &security::Security, &archive::ArchiveBee, &echo::Echo];
 
 #[cfg(test)]
 mod tests {

@@ -63,6 +63,19 @@ pub enum Error {
     /// The colony has no such thing.
     #[error("{0}")]
     NotFound(String),
+    /// The process is in the archive.
+    #[error(
+        "process {process_id} is archived in {object:?} at line {line}: it left the broker; read it from the archive's storage, or \
+         put it back with the function `restore` of the archive bee"
+    )]
+    Archived {
+        /// The process.
+        process_id: uuid::Uuid,
+        /// The object's name.
+        object: String,
+        /// The line, from 0.
+        line: i64,
+    },
     /// The lease is gone: expired, ended, or of another attempt or executor.
     #[error(
         "the lease of attempt {attempt} at process {process_id} is lost: drop the work, another attempt may be under way"
@@ -151,6 +164,7 @@ impl Error {
             Self::ArgsRefused(_) => Reason::ArgsRefused,
             Self::TooLarge(_) => Reason::TooLarge,
             Self::NotFound(_) => Reason::NotFound,
+            Self::Archived { .. } => Reason::Archived,
             Self::LeaseLost { .. } => Reason::LeaseLost,
             Self::Cancelled { .. } => Reason::Cancelled,
             Self::StateConflict(_) => Reason::StateConflict,

@@ -155,6 +155,12 @@ pub const WATCH_LAG_MAX: usize = 8192;
 pub const CANCEL_GRACE_MS_DEFAULT: i64 = 30_000;
 /// The longest grace time of a cancelled process, in milliseconds.
 pub const CANCEL_GRACE_MS_MAX: i64 = 3_600_000;
+/// Finished processes that are read at once for the archive, each with everything that belongs to it.
+pub const ARCHIVE_READ_ROWS: i64 = 32;
+/// The most processes of one call that puts them back.
+pub const RESTORE_PROCESSES_MAX: usize = 1000;
+/// The longest time for which a restored process is kept from leaving again, in milliseconds: ten years.
+pub const RESTORE_KEEP_MS_MAX: i64 = 10 * 366 * 86_400_000;
 /// The interval at which retention reads again what is behind it, although it knows of nothing there, in milliseconds.
 pub const RETENTION_BEHIND_MS: i64 = 3_600_000;
 /// Time for which the id of a deleted process is kept after its spec's `submit_by`, in milliseconds: a submit that was

@@ -195,7 +195,7 @@ fn code_of_client(error: &ClientError) -> Exit {
         ClientError::Invalid(_) => Exit::Usage,
         ClientError::Answer(_) | ClientError::Broken(_) => Exit::Failure,
         ClientError::Refused { reason, retryable, .. } => match reason {
-            Reason::NotFound | Reason::ColonyUnknown => Exit::NotFound,
+            Reason::NotFound | Reason::Archived | Reason::ColonyUnknown => Exit::NotFound,
             Reason::Internal => Exit::Failure,
             _ if *retryable => Exit::Unreachable,
             _ => Exit::Refused,

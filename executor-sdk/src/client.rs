@@ -1,5 +1,6 @@
 //! A client of a single broker, with one key, for one colony.
 
+mod archives;
 pub(crate) mod batcher;
 mod broker;
 mod bulks;

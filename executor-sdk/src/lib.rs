@@ -77,6 +77,7 @@
 //! - [`limits`]: the bounds and pauses that the SDK keeps to.
 
 mod address;
+pub mod bundle;
 mod client;
 mod config;
 mod connection;

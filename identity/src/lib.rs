@@ -12,6 +12,7 @@
 //! | [`Revocation`], [`Guard`] | the colony | a grant has ended; these arguments are refused |
 //! | [`Spec`] | a granted key | do this |
 //! | [`Progress`], [`Outcome`] | an executor's key | how far the work is; how it ended |
+//! | [`ArchiveManifest`], [`ArchiveErasure`] | the archive bee's key | these finished processes are in this object; these are erased from it |
 //! | [`Request`] | any caller | I make this very call, now |
 //!
 //! A colony is its key, and its [`Id`] is all that a verifier has to know beforehand. It grants, a user asks, and everybody can check:
@@ -65,6 +66,7 @@
 //! - `docs/protocol.md` in the repository has the same, byte for byte, for other languages; the crate `apiary-executor-sdk` does all of
 //!   this for a submitter or a bee.
 
+mod archive;
 mod batch;
 pub mod chain;
 mod clock;
@@ -96,6 +98,7 @@ pub mod strict;
 mod time;
 mod verified;
 
+pub use archive::{ArchiveErasure, ArchiveManifest, ErasedLine};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use content::Content;
 pub use document::{Document, cut_text};

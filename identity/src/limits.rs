@@ -55,3 +55,7 @@ pub const GUARD_SCHEMA_BYTES_MAX: usize = 64 * 1024;
 pub const BATCH_DOCUMENTS_MAX: u32 = 1024;
 /// Valid signatures of batches and grants that a process remembers: 32 bytes each, and the table's room.
 pub(crate) const VERIFIED_SIGNATURES_MAX: usize = 8192;
+/// The most processes in an object of the archive.
+pub const ARCHIVE_PROCESSES_MAX: u64 = 4096;
+/// The most bytes of an object of the archive, compressed or not: more than a process may have.
+pub const ARCHIVE_OBJECT_BYTES_MAX: u64 = 128 * 1024 * 1024;

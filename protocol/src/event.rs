@@ -41,6 +41,10 @@ pub enum EventKind {
     ProcessRetried,
     /// A process was deleted.
     ProcessDeleted,
+    /// A finished process was put back from the archive.
+    ProcessRestored,
+    /// An object of the archive was recorded.
+    ArchiveAdded,
     /// A bulk action was started.
     BulkStarted,
     /// A bulk action was stopped.
@@ -110,6 +114,8 @@ impl EventKind {
         Self::ProcessDiscarded,
         Self::ProcessRetried,
         Self::ProcessDeleted,
+        Self::ProcessRestored,
+        Self::ArchiveAdded,
         Self::BulkStarted,
         Self::BulkStopped,
         Self::BulkResumed,
@@ -148,6 +154,8 @@ impl EventKind {
             Self::ProcessDiscarded => "process.discarded",
             Self::ProcessRetried => "process.retried",
             Self::ProcessDeleted => "process.deleted",
+            Self::ProcessRestored => "process.restored",
+            Self::ArchiveAdded => "archive.added",
             Self::BulkStarted => "bulk.started",
             Self::BulkStopped => "bulk.stopped",
             Self::BulkResumed => "bulk.resumed",

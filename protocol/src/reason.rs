@@ -31,6 +31,8 @@ pub enum Reason {
     TooLarge,
     /// No such thing in this colony.
     NotFound,
+    /// The process is in the archive, and not in the broker.
+    Archived,
     /// The lease has expired or ended, or belongs to another attempt or executor.
     LeaseLost,
     /// The process is being cancelled, or was.
@@ -61,7 +63,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every known reason.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Unsigned,
         Self::SignatureInvalid,
         Self::RequestStale,
@@ -73,6 +75,7 @@ impl Reason {
         Self::ArgsRefused,
         Self::TooLarge,
         Self::NotFound,
+        Self::Archived,
         Self::LeaseLost,
         Self::Cancelled,
         Self::StateConflict,
@@ -101,6 +104,7 @@ impl Reason {
             Self::ArgsRefused => "ARGS_REFUSED",
             Self::TooLarge => "TOO_LARGE",
             Self::NotFound => "NOT_FOUND",
+            Self::Archived => "ARCHIVED",
             Self::LeaseLost => "LEASE_LOST",
             Self::Cancelled => "CANCELLED",
             Self::StateConflict => "STATE_CONFLICT",
@@ -147,6 +151,7 @@ impl Reason {
             | Self::ArgsRefused
             | Self::TooLarge
             | Self::NotFound
+            | Self::Archived
             | Self::LeaseLost
             | Self::Cancelled
             | Self::StateConflict

@@ -24,6 +24,7 @@ macro_rules! on_each_store {
     };
 }
 
+mod archives;
 mod attacks;
 mod bees;
 mod brokers;

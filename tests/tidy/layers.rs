@@ -121,6 +121,7 @@ const ENGINE: [&str; 20] = [
     "colonies",
     "pauses",
     "processes",
+    "archives",
     "bulks",
     "background",
     "gauges",

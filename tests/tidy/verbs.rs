@@ -20,6 +20,7 @@ const NO_VERB: &[(&str, &str, &str)] = &[
     ("engine", "end_batch", "each of its results is a complete or a fail"),
     ("store", "end_batch", "each of its results is a complete or a fail"),
     ("store", "await", "it reads the summary of the process that is told to have changed"),
+    ("store", "enforce_retention", "it deletes as the sweep does"),
     ("store", "watch", "it reads the summaries of processes that are told to have changed"),
 ];
 
@@ -75,7 +76,20 @@ const COMMANDS: &[(&str, &str)] = &[
 ];
 
 /// Calls without a command, made only by programs.
-const NO_COMMAND: &[&str] = &["connect", "await", "submit_batch", "end_batch"];
+const NO_COMMAND: &[&str] = &[
+    "connect",
+    "await",
+    "submit_batch",
+    "end_batch",
+    // The archive bee's; people submit its functions.
+    "start_archive",
+    "list_unarchived",
+    "add_archive",
+    "find_archive",
+    "list_archives",
+    "restore",
+    "enforce_retention",
+];
 
 #[test]
 fn every_noun_has_its_door() {

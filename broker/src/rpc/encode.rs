@@ -163,12 +163,7 @@ pub(super) fn process_page(page: ProcessPage) -> pb::ListProcessesResponse {
 
 /// Encodes a process with its documents.
 pub(super) fn detail(detail: ProcessDetail) -> pb::GetProcessResponse {
-    let spec = signed(
-        Spec::PAYLOAD_TYPE,
-        detail.process.payload,
-        detail.submitter.as_deref().map(grantee).unwrap_or_default(),
-        detail.process.signature,
-    );
+    let spec = spec(detail.process.payload, detail.submitter.as_deref(), detail.process.signature);
     pb::GetProcessResponse {
         process: Some(process(detail.process.summary)),
         spec: Some(spec).filter(|_| !detail.is_hidden),
@@ -268,19 +263,27 @@ pub(super) fn guard(guard: Envelope) -> pb::Envelope {
     signed(&guard.payload_type, guard.payload, guard.key_id.to_string(), guard.signature.as_bytes().to_vec())
 }
 
-fn grant(grant: &StoredGrant) -> pb::Envelope {
+/// Encodes a grant.
+pub(super) fn grant(grant: &StoredGrant) -> pb::Envelope {
     signed(Grant::PAYLOAD_TYPE, grant.payload.clone(), key(&grant.colony_id), grant.signature.clone())
 }
 
-fn grantee(grant: &StoredGrant) -> String {
+/// Encodes the key of a grant.
+pub(super) fn grantee(grant: &StoredGrant) -> String {
     key(&grant.grantee)
 }
 
 /// Encodes a stored key; an invalid one stays visibly invalid.
-fn key(bytes: &[u8]) -> String {
+pub(super) fn key(bytes: &[u8]) -> String {
     Id::from_slice(bytes).map_or_else(|_| format!("invalid:{}", hex::encode(bytes)), |id| id.to_string())
 }
 
-fn signed(payload_type: &str, payload: Bytes, key_id: String, signature: Vec<u8>) -> pb::Envelope {
+/// Encodes a spec, signed by the submitter.
+pub(super) fn spec(payload: Bytes, submitter: Option<&StoredGrant>, signature: Vec<u8>) -> pb::Envelope {
+    signed(Spec::PAYLOAD_TYPE, payload, submitter.map(grantee).unwrap_or_default(), signature)
+}
+
+/// Encodes a document.
+pub(super) fn signed(payload_type: &str, payload: Bytes, key_id: String, signature: Vec<u8>) -> pb::Envelope {
     pb::Envelope { payload_type: payload_type.to_owned(), payload, key_id, signature: signature.into() }
 }

@@ -1,6 +1,7 @@
 //! The edge: translates between the wire and the engine, and decides nothing.
 
 mod answers;
+mod archives;
 mod bounds;
 mod brokers;
 mod bulks;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use apiary_daemon::Metrics;
 use apiary_daemon::door::{Bodies, Calls, Peer};
 use apiary_proto::health::health_server::HealthServer;
+use apiary_proto::v1::archive_service_server::ArchiveServiceServer;
 use apiary_proto::v1::broker_service_server::BrokerServiceServer;
 use apiary_proto::v1::bulk_service_server::BulkServiceServer;
 use apiary_proto::v1::colony_service_server::ColonyServiceServer;
@@ -68,6 +69,7 @@ pub(crate) fn routes(rpc: Rpc, bodies: Bodies) -> Result<Router, StartError> {
         };
     }
     serve!(
+        ArchiveServiceServer,
         BrokerServiceServer,
         BulkServiceServer,
         ColonyServiceServer,

@@ -34,7 +34,8 @@ pub(super) fn log_lines(lines: Vec<pb::NewLogLine>) -> Result<Vec<NewLogLine>, E
     Ok(lines)
 }
 
-fn log_line(line: pb::NewLogLine) -> Result<NewLogLine, Error> {
+/// Decodes a log line.
+pub(super) fn log_line(line: pb::NewLogLine) -> Result<NewLogLine, Error> {
     if !(0..=LOG_TIME_MS_MAX).contains(&line.time_ms) {
         return Err(Error::field("time_ms", format!("is 0 to {LOG_TIME_MS_MAX}; got {}", line.time_ms)));
     }
@@ -110,7 +111,8 @@ pub(super) fn attributes(attributes: Vec<pb::NewAttribute>) -> Result<Vec<NewAtt
     attributes.into_iter().map(new_attribute).collect()
 }
 
-fn new_attribute(attribute: pb::NewAttribute) -> Result<NewAttribute, Error> {
+/// Decodes a value to attach.
+pub(super) fn new_attribute(attribute: pb::NewAttribute) -> Result<NewAttribute, Error> {
     let kind = AttributeKind::from_word(&attribute.kind)
         .ok_or_else(|| Error::field("kind", "is `in`, `out`, `err` or `env`"))?;
     let key_chars = attribute.key.chars().count();
@@ -168,7 +170,8 @@ fn sighting(seen: WatchEvent) -> pb::WatchResponse {
     }
 }
 
-fn kept_line(line: LogLine) -> pb::LogLine {
+/// Encodes a stored log line.
+pub(super) fn kept_line(line: LogLine) -> pb::LogLine {
     pb::LogLine {
         line: line.line.0,
         process_id: line.process_id.to_string(),

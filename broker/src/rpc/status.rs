@@ -52,7 +52,7 @@ pub(super) fn code(reason: &Reason) -> Code {
         Reason::NotPermitted => Code::PermissionDenied,
         Reason::Invalid | Reason::ArgsRefused => Code::InvalidArgument,
         Reason::TooLarge => Code::OutOfRange,
-        Reason::ColonyUnknown | Reason::NotFound => Code::NotFound,
+        Reason::ColonyUnknown | Reason::NotFound | Reason::Archived => Code::NotFound,
         Reason::LeaseLost | Reason::LimitUnknown | Reason::Cancelled | Reason::StateConflict | Reason::SubmitByOver => {
             Code::FailedPrecondition
         }

@@ -3,6 +3,7 @@
 //! All tables are in the schema `apiary` and named so in every statement, whatever the `search_path`: the database may
 //! be shared, and what is in `public` may be served to the world (Supabase does).
 
+mod archives;
 mod backup;
 mod batch;
 mod brokers;

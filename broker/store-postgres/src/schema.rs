@@ -20,6 +20,7 @@ fn migrations() -> Vec<Migration> {
         (3, "events", include_str!("migrations/0003_events.sql")),
         (4, "backups", include_str!("migrations/0004_backups.sql")),
         (5, "event classes", include_str!("migrations/0005_event_classes.sql")),
+        (6, "archives", include_str!("migrations/0006_archives.sql")),
     ];
     all.into_iter()
         .map(|(version, name, sql)| {

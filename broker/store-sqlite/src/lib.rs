@@ -1,6 +1,7 @@
 //! The store in one SQLite file, for one broker. The same tables and the same statements, method for method, as in
 //! Postgres; one connection writes, a few read.
 
+mod archives;
 mod backup;
 mod batch;
 mod brokers;

@@ -23,6 +23,7 @@ fn migrations() -> Vec<Migration> {
         (5, "health", include_str!("migrations/0005_health.sql")),
         (6, "events", include_str!("migrations/0006_events.sql")),
         (7, "event classes", include_str!("migrations/0007_event_classes.sql")),
+        (8, "archives", include_str!("migrations/0008_archives.sql")),
     ];
     all.into_iter()
         .map(|(version, name, sql)| {

@@ -13,12 +13,13 @@ pub mod limits;
 pub mod logbook;
 pub mod matching;
 pub mod model;
+pub mod restored;
 pub mod rows;
 pub mod schema;
 pub mod signatures;
 
 pub use contract::{
-    BrokerStore, BulkStore, ColonyStore, DependencyStore, EventStore, ExecutorStore, ExplainStore, GrantStore,
+    ArchiveStore, BrokerStore, BulkStore, ColonyStore, DependencyStore, EventStore, ExecutorStore, ExplainStore, GrantStore,
     LeaseStore, LimitStore, OperationStore, PauseStore, ProcessStore, RetentionStore, RunningStore, Store, SweepStore,
 };
 pub use error::StoreError;

@@ -2,13 +2,15 @@
 -- how many were read, how many of them are deleted, and when the last of them finished.
 -- $1 colony: bigint, $2 state: text, $3 finished after, $4 finished by, in milliseconds: bigint, $5 how many to read: bigint, $6 now_ms:
 -- bigint, $7 record the specs whose submit_by_ms is later: bigint.
--- The range ends with a whole millisecond, so that the next one begins behind it. What `kept_processes` names is read and stays.
+-- The range ends with a whole millisecond, so that the next one begins behind it. What `kept_processes` names is read and stays; so does
+-- what is not archived, in a colony that archives (the hold `archive`).
 -- The two parts of `due` differ only in the index that each reads in its order: the first is for `succeeded`, the second for every other
 -- state. Every later step looks its rows up by an array of ids: a join would be planned by statistics that a burst leaves behind.
 -- Races won: a process that is redriven or discarded meanwhile has no row, or not this state, when its row is locked, and stays. One that
 -- is replaced meanwhile is recorded with its replacement. No attempt is missed: only what leaves this state moves one to `attempts`.
 WITH bound AS MATERIALIZED (
-    SELECT least($4, (SELECT min(from_ms) - 1 FROM apiary.retention_holds WHERE colony = $1)) AS until_ms
+    SELECT least($4, (SELECT min(from_ms) - 1 FROM apiary.retention_holds WHERE colony = $1)) AS until_ms,
+           (SELECT 1 FROM apiary.retention_holds WHERE colony = $1 AND name = 'archive') IS NOT NULL AS is_archiving
 ),
 due AS MATERIALIZED (
     (
@@ -36,6 +38,13 @@ finished AS (
                 WHERE kept.process_id = due.process_id AND kept.until_ms > $6
                 LIMIT 1
             ) IS NULL
+                AND (
+                    NOT (SELECT is_archiving FROM bound)
+                    OR (
+                        SELECT 1 FROM apiary.archived AS done
+                        WHERE done.process_id = due.process_id AND done.finished_at_ms = due.finished_at_ms
+                    ) IS NOT NULL
+                )
         ))
         AND colony = $1 AND state = $2 AND finished_at_ms <= $4
     RETURNING process_id, replaced_by, result_signature

@@ -7,3 +7,10 @@ WHERE ended.colony = ?1 AND ended.state = ?2 AND ended.finished_at_ms > ?3 AND e
     AND NOT EXISTS (
         SELECT 1 FROM kept_processes AS kept WHERE kept.process_id = ended.process_id AND kept.until_ms > ?5
     )
+    -- In a colony that archives, only what is archived.
+    AND (
+        NOT EXISTS (SELECT 1 FROM retention_holds WHERE colony = ?1 AND name = 'archive')
+        OR EXISTS (
+            SELECT 1 FROM archived AS done WHERE done.process_id = ended.process_id AND done.finished_at_ms = ended.finished_at_ms
+        )
+    )

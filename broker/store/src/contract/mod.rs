@@ -1,5 +1,6 @@
 //! The contract of a database, one trait for each noun.
 
+mod archives;
 mod brokers;
 mod bulks;
 mod colonies;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use crate::StoreResult;
 
+pub use archives::ArchiveStore;
 pub use brokers::BrokerStore;
 pub use bulks::BulkStore;
 pub use colonies::ColonyStore;
@@ -51,7 +53,8 @@ pub use sweeps::SweepStore;
 /// - A call with one colony's key never returns or changes rows of another colony.
 #[async_trait::async_trait]
 pub trait Store:
-    BrokerStore
+    ArchiveStore
+    + BrokerStore
     + BulkStore
     + ColonyStore
     + DependencyStore

@@ -1,5 +1,6 @@
 //! Plain types that every layer shares: no I/O, no wire, no SQL.
 
+mod archive;
 mod bucket;
 mod bulk;
 mod colony;
@@ -17,6 +18,9 @@ mod process;
 mod retention;
 mod running;
 
+pub use archive::{
+    ARCHIVE_HOLD, FinishedCursor, FinishedProcess, FinishedProgress, NewArchive, SignedBytes, StoredArchive,
+};
 pub use bucket::Bucket;
 pub use bulk::{Bulk, BulkAction, BulkState, BulkStep};
 pub use colony::{Colony, ColonyKey};

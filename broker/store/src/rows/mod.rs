@@ -1,6 +1,7 @@
 //! Conversions from rows to the model's types, for both databases. The rows are not trusted: a value that does not fit is a
 //! [`StoreError::Corrupt`](super::StoreError::Corrupt) that names the table and the row.
 
+mod archives;
 mod bulks;
 mod colonies;
 mod columns;
@@ -17,6 +18,10 @@ mod retention;
 mod running;
 mod signatures;
 
+pub use archives::{
+    archive_line, finished_attribute, finished_log, finished_process, finished_progress, gather, owner, revocation,
+    stored_archive,
+};
 pub use bulks::{bulk, bulk_state, count, named};
 pub use colonies::{colony, guard, state_count};
 pub use columns::{Columns, Fields};

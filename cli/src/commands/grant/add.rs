@@ -99,7 +99,7 @@ fn meaning(right: GrantRight) -> &'static str {
         GrantRight::Executors => "List, explain and drain executors, and reject those that wait for approval",
         GrantRight::Approve => "List executors, and reject those that wait for approval",
         GrantRight::Signal => "Send signals to processes; no call needs it yet",
-        GrantRight::Archive => "Archive and restore finished processes; no call needs it yet",
+        GrantRight::Archive => "Move finished processes into an archive, and restore them; shows their payloads",
         GrantRight::ReadEvents => "Read who changed what in the colony, and who was refused",
         GrantRight::ViewPayloads => "See arguments, outputs and log lines of what it may read",
     }

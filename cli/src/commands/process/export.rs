@@ -1,8 +1,9 @@
 //! `apiary process export`.
 
+use apiary_executor_sdk::bundle::Bundle;
 use clap::Args;
 
-use super::bundle::Bundle;
+use super::archived;
 use super::select::Which;
 use crate::context::Context;
 use crate::exit::{Exit, Fault};
@@ -28,7 +29,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let client = profile::client(&context.settings)?;
     let process_id = arguments.id.find(&client).await?;
-    let answer = client.get_process(process_id).await?;
+    let answer = archived::get_process(&client, &context.settings, process_id).await?;
     if answer.payload_hidden {
         let words = format!("process {process_id} cannot be exported: its spec and results are hidden");
         let hint = "ask with its submitter's or the colony's key, or for a grant with the right `view_payloads`";

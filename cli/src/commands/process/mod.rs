@@ -1,6 +1,6 @@
 //! Processes.
 
-mod bundle;
+mod archived;
 mod cancel;
 mod chain;
 #[cfg(test)]

@@ -12,6 +12,7 @@ use serde::Serialize;
 use unicode_width::UnicodeWidthStr as _;
 use uuid::Uuid;
 
+use super::archived;
 use super::requires;
 use super::select::Which;
 use super::view::{AttemptView, AttributeView, ContentView, HIDDEN, ProcessView};
@@ -122,15 +123,19 @@ impl Terms {
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<()> {
     let client = profile::client(&context.settings)?;
     let process_id = arguments.id.find(&client).await?;
-    context.format.print(&read(&client, process_id).await?, text)
+    let answer = archived::get_process(&client, &context.settings, process_id).await?;
+    context.format.print(&shown(answer), text)
 }
 
 /// Reads a process.
 pub(super) async fn read(client: &Client, process_id: Uuid) -> anyhow::Result<ShowOutput> {
-    let answer = client.get_process(process_id).await?;
+    Ok(shown(client.get_process(process_id).await?))
+}
+
+fn shown(answer: v1::GetProcessResponse) -> ShowOutput {
     let spec = answer.spec.as_ref().and_then(opened);
     let output = answer.attempts.last().and_then(|attempt| output(attempt.result.as_ref()?));
-    Ok(ShowOutput {
+    ShowOutput {
         args: spec.as_ref().and_then(|spec| ContentView::of(&spec.args())),
         terms: spec.as_ref().map(Terms::from),
         executor_names: spec.as_ref().map(|spec| spec.executor_names.clone()).unwrap_or_default(),
@@ -141,7 +146,7 @@ pub(super) async fn read(client: &Client, process_id: Uuid) -> anyhow::Result<Sh
         attempts: answer.attempts.iter().map(AttemptView::from).collect(),
         payload_hidden: answer.payload_hidden,
         process: answer.process.unwrap_or_default().into(),
-    })
+    }
 }
 
 fn opened(envelope: &v1::Envelope) -> Option<Spec> {

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use apiary_executor_sdk::Client;
+use apiary_executor_sdk::bundle::{BUNDLE_BYTES_MAX, Bundle, BundleError};
 use apiary_identity::Id;
 use clap::Args;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::bundle::{BUNDLE_BYTES_MAX, Bundle};
+use super::archived;
 use super::chain::{Link, examine};
 use super::select::Which;
 use crate::context::Context;
@@ -71,7 +72,9 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let verdict = match &arguments.subject {
         Subject::Process(which) => {
             let client = profile::client(&context.settings)?;
-            verify(&client, which.find(&client).await?).await?
+            let process_id = which.find(&client).await?;
+            let answer = archived::get_process(&client, &context.settings, process_id).await?;
+            Verdict::new(process_id, examine(&client.colony(), process_id, &answer))
         }
         Subject::File(path) => verify_file(&profile::colony(&context.settings)?, path)?,
     };
@@ -94,7 +97,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     }
 }
 
-/// Reads a process and verifies its chain.
+/// Reads a process from the broker, and verifies its chain.
 pub(crate) async fn verify(client: &Client, process_id: Uuid) -> anyhow::Result<Verdict> {
     let answer = client.get_process(process_id).await?;
     Ok(Verdict::new(process_id, examine(&client.colony(), process_id, &answer)))
@@ -102,13 +105,23 @@ pub(crate) async fn verify(client: &Client, process_id: Uuid) -> anyhow::Result<
 
 /// Reads an exported process and verifies its chain, without a broker.
 fn verify_file(colony: &Id, path: &Path) -> anyhow::Result<Verdict> {
-    let bundle = Bundle::read(&files::read(path, BUNDLE_BYTES_MAX, "a process has")?)?;
+    let bundle = Bundle::read(&files::read(path, BUNDLE_BYTES_MAX, "a process has")?).map_err(|error| unread(&error))?;
     if bundle.colony() != *colony {
         let words = format!("the file is of the colony {}, not of {colony}", bundle.colony());
         return Err(Fault::new(Exit::Broken, words).hint("pass the id of its colony, if you trust that one").into());
     }
-    let process_id = bundle.process_id()?;
-    Ok(Verdict::new(process_id, examine(colony, process_id, &bundle.to_answer()?)))
+    let process_id = bundle.process_id().map_err(|error| unread(&error))?;
+    let answer = bundle.to_answer().map_err(|error| unread(&error))?;
+    Ok(Verdict::new(process_id, examine(colony, process_id, &answer)))
+}
+
+/// Returns the fault of a file that cannot be read.
+fn unread(error: &BundleError) -> Fault {
+    let exit = match error {
+        BundleError::Form(_) => Exit::Usage,
+        BundleError::Broken(_) => Exit::Broken,
+    };
+    Fault::new(exit, error.to_string())
 }
 
 impl Verdict {

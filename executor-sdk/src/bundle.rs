@@ -2,26 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use apiary_executor_sdk::v1;
-use apiary_executor_sdk::v1::ProcessState;
-use apiary_executor_sdk::wire::{envelope_from_proto, envelope_to_proto};
 use apiary_identity::{Envelope, Id, strict};
+use apiary_proto::v1;
+use apiary_proto::v1::ProcessState;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::view::state_word;
-use crate::exit::{Exit, Fault};
+use crate::ClientError;
+use crate::wire::{envelope_from_proto, envelope_to_proto};
 
 /// The format, which readers check first.
 const FORMAT: &str = "apiary.process.v1";
 /// Size of a file that is read: a broker's largest answer, in base64.
-pub(super) const BUNDLE_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub const BUNDLE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A process with its documents. Only the documents prove anything: `process`, and the words of each attempt, are the broker's.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Bundle {
+pub struct Bundle {
     format: String,
     colony: Id,
     #[serde(deserialize_with = "strict::object")]
@@ -62,13 +61,28 @@ struct Attempt {
     result: Option<Box<RawValue>>,
 }
 
+/// The reason why a bundle cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BundleError {
+    /// Another format.
+    #[error("not a process as `apiary process export` writes it: {0}")]
+    Form(String),
+    /// A damaged document.
+    #[error("{0}")]
+    Broken(String),
+}
+
 impl Bundle {
     /// Gathers the documents of a broker's answer, each in DSSE's JSON form.
-    pub(super) fn new(colony: Id, answer: &v1::GetProcessResponse) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// An answer with an envelope that is none.
+    pub fn new(colony: Id, answer: &v1::GetProcessResponse) -> Result<Self, ClientError> {
         let process = answer.process.clone().unwrap_or_default();
-        let state = state_word(process.state());
+        let state = process.state().as_str_name().trim_start_matches("PROCESS_STATE_").to_lowercase();
         let attempt = |attempt: &v1::Attempt| {
-            anyhow::Ok(Attempt {
+            Ok(Attempt {
                 attempt: attempt.attempt,
                 executor: attempt.executor.clone(),
                 outcome: attempt.outcome.clone(),
@@ -84,7 +98,7 @@ impl Bundle {
             colony,
             submitter_grant: dsse(answer.submitter_grant.as_ref())?,
             spec: dsse(answer.spec.as_ref())?,
-            attempts: answer.attempts.iter().map(attempt).collect::<Result<_, _>>()?,
+            attempts: answer.attempts.iter().map(attempt).collect::<Result<_, ClientError>>()?,
             process: Statement {
                 process_id: process.process_id,
                 state,
@@ -100,10 +114,12 @@ impl Bundle {
     }
 
     /// Reads a file. Nothing in it is checked yet.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, Fault> {
-        let not = |words: String| {
-            Fault::new(Exit::Usage, format!("not a process as `apiary process export` writes it: {words}"))
-        };
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError::Form`] for another format.
+    pub fn read(bytes: &[u8]) -> Result<Self, BundleError> {
+        let not = BundleError::Form;
         let mut reader = serde_json::Deserializer::from_slice(bytes);
         let bundle: Self = strict::object(&mut reader)
             .and_then(|bundle| reader.end().map(|()| bundle))
@@ -115,18 +131,26 @@ impl Bundle {
     }
 
     /// Returns the colony that it was exported from, by the file's word.
-    pub(super) fn colony(&self) -> Id {
+    pub fn colony(&self) -> Id {
         self.colony
     }
 
     /// Returns the process's id, by the broker's word.
-    pub(super) fn process_id(&self) -> Result<Uuid, Fault> {
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError::Broken`] for what is no UUID.
+    pub fn process_id(&self) -> Result<Uuid, BundleError> {
         let id = &self.process.process_id;
-        id.parse().map_err(|_| Fault::new(Exit::Broken, format!("the process id {id:?} is no UUID")))
+        id.parse().map_err(|_| BundleError::Broken(format!("the process id {id:?} is no UUID")))
     }
 
     /// Returns the answer that the broker gave, as far as its chain depends on it.
-    pub(super) fn to_answer(&self) -> Result<v1::GetProcessResponse, Fault> {
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError::Broken`] for a document that is none.
+    pub fn to_answer(&self) -> Result<v1::GetProcessResponse, BundleError> {
         let said = &self.process;
         let state = ProcessState::from_str_name(&format!("PROCESS_STATE_{}", said.state.to_uppercase()));
         let process = v1::Process {
@@ -157,21 +181,32 @@ impl Bundle {
             process: Some(process),
             spec: envelope("spec", self.spec.as_deref())?,
             submitter_grant: envelope("grant of the submitter", self.submitter_grant.as_deref())?,
-            attempts: self.attempts.iter().map(attempt).collect::<Result<_, Fault>>()?,
+            attempts: self.attempts.iter().map(attempt).collect::<Result<_, BundleError>>()?,
             ..Default::default()
         })
     }
 }
 
-fn dsse(envelope: Option<&v1::Envelope>) -> anyhow::Result<Option<Box<RawValue>>> {
+/// Returns a document in DSSE's JSON form.
+///
+/// # Errors
+///
+/// An envelope that is none.
+pub fn dsse(envelope: Option<&v1::Envelope>) -> Result<Option<Box<RawValue>>, ClientError> {
     let Some(envelope) = envelope else { return Ok(None) };
-    Ok(Some(serde_json::from_slice(&envelope_from_proto(envelope)?.to_json())?))
+    let json = envelope_from_proto(envelope)?.to_json();
+    serde_json::from_slice(&json).map(Some).map_err(|error| ClientError::Answer(format!("a document is no JSON: {error}")))
 }
 
-fn envelope(what: &str, json: Option<&RawValue>) -> Result<Option<v1::Envelope>, Fault> {
+/// Reads a document from DSSE's JSON form; `what` names it in the error.
+///
+/// # Errors
+///
+/// [`BundleError::Broken`] for what is no envelope.
+pub fn envelope(what: &str, json: Option<&RawValue>) -> Result<Option<v1::Envelope>, BundleError> {
     let Some(json) = json else { return Ok(None) };
     match Envelope::from_json(json.get().as_bytes()) {
         Ok(envelope) => Ok(Some(envelope_to_proto(&envelope))),
-        Err(error) => Err(Fault::new(Exit::Broken, format!("the {what}: {error}"))),
+        Err(error) => Err(BundleError::Broken(format!("the {what}: {error}"))),
     }
 }

@@ -1,0 +1,6 @@
+-- The last progress of processes. $1 process_id: uuid[].
+-- Race: none that matters; what changes meanwhile is not recorded by `add_processes.sql`.
+SELECT process_id, attempt, number, reported_at_ms, percent, message, payload, signature, checkpoint_attempt, checkpoint_payload,
+       checkpoint_signature
+FROM apiary.progress
+WHERE process_id = ANY ($1)

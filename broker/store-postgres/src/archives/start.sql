@@ -1,0 +1,7 @@
+-- The last recorded object of a colony. $1 colony: bigint.
+-- No race: it changes nothing.
+SELECT number, object, digest, payload, signature, signer, recorded
+FROM apiary.archives
+WHERE colony = $1
+ORDER BY number DESC
+LIMIT 1
