@@ -157,6 +157,8 @@ pub const CANCEL_GRACE_MS_DEFAULT: i64 = 30_000;
 pub const CANCEL_GRACE_MS_MAX: i64 = 3_600_000;
 /// Finished processes that are read at once for the archive, each with everything that belongs to it.
 pub const ARCHIVE_READ_ROWS: i64 = 32;
+/// Objects of the archive that are named for one process: it is in several if it was redriven and finished again.
+pub const ARCHIVE_PLACES_MAX: i64 = 1000;
 /// The most processes of one call that puts them back.
 pub const RESTORE_PROCESSES_MAX: usize = 1000;
 /// The longest time for which a restored process is kept from leaving again, in milliseconds: ten years.

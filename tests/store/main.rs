@@ -24,6 +24,7 @@ macro_rules! on_each_store {
 }
 
 mod agreement;
+mod archives;
 mod brokers;
 mod bulks;
 mod cancellation;

@@ -135,7 +135,7 @@ impl Bee for ArchiveBee {
             return Ok(Check::Skipped("`archive.url` is not set".to_owned()));
         };
         let what = format!("the archive's storage {}", storage.shown());
-        match storage.list("probe").await {
+        match storage.list("probe", "").await {
             Ok(_) => Ok(Check::Good(format!("{} answers", storage.shown()))),
             Err(error) => Err(BeeError::Unavailable { what, source: Box::new(error) }),
         }

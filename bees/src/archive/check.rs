@@ -80,13 +80,14 @@ impl Archive {
                 break;
             }
         }
-        let names = self.objects.list(&folder(&self.client.colony())).await?;
+        let names = self.objects.list(&folder(&self.client.colony()), "").await?;
         let is_known = |name: &String| {
             let is_erasure = |prefix: &String| name.starts_with(prefix);
             chain.names.contains(name) || name.contains(".erasure-") && chain.prefixes.iter().any(is_erasure)
         };
-        report.unrecorded = names.into_iter().filter(|name| !is_known(name)).take(FAULTS_NAMED).collect();
+        report.unrecorded = names.into_iter().filter(|name| !is_known(name)).collect();
         report.unrecorded.sort_unstable();
+        report.unrecorded.truncate(FAULTS_NAMED);
         report.unarchived = self.unarchived().await?;
         report.is_good = report.faults == 0;
         Ok(report)

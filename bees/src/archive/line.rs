@@ -187,6 +187,7 @@ impl Line {
             submitter_grant: finished.submitter_grant,
             attempts: finished.attempts,
             attributes: finished.attributes,
+            payload_hidden: false,
         })
     }
 

@@ -1,7 +1,7 @@
 //! An object: its lines, compressed, and the manifest that the bee signs. No I/O.
 
 use apiary_identity::limits::ARCHIVE_OBJECT_BYTES_MAX;
-use apiary_identity::{ArchiveErasure, ArchiveManifest, Digest, Envelope, Id};
+use apiary_identity::{ArchiveErasure, ArchiveManifest, Digest, Envelope, ErasedLine, Id};
 use bytes::Bytes;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -13,7 +13,7 @@ use super::line::leaf;
 const LEVEL: i32 = 6;
 /// An erased line.
 const ERASED: &[u8] = br#"{"format":"apiary.erased_process.v1"}"#;
-/// Digits of the content's digest in an object's name.
+/// Digits of a digest in an object's name.
 const NAME_DIGITS: usize = 16;
 
 /// Lines that become an object.
@@ -56,26 +56,25 @@ impl Lines {
         self.last_ms
     }
 
-    /// Compresses the lines, and writes the manifest of the object.
+    /// Compresses the lines, and writes the manifest of the object, which `signer` will sign.
     pub(super) fn finish(
         self,
         colony: Id,
+        signer: &Id,
         number: i64,
         previous: Option<Digest>,
         until_ms: i64,
     ) -> Result<NewObject, ArchiveError> {
         let failed = |error: &dyn std::fmt::Display| ArchiveError::Damaged(format!("an object cannot be made: {error}"));
         let bytes: Bytes = zstd::bulk::compress(&self.bytes, LEVEL).map_err(|error| failed(&error))?.into();
-        let sha256 = sha256(&bytes);
-        let digits: String = sha256.to_string().chars().take(NAME_DIGITS).collect();
         let moment = |ms| Timestamp::from_millisecond(ms).map_err(|error| failed(&error));
         let manifest = ArchiveManifest {
             colony,
             number,
             previous,
-            object: format!("{}{digits}.jsonl.zst", prefix(&colony, number)),
+            object: name(&colony, number, signer, &bytes),
             object_bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-            object_sha256: sha256,
+            object_sha256: sha256(&bytes),
             line_bytes: u64::try_from(self.bytes.len()).unwrap_or(u64::MAX),
             processes: u64::try_from(self.leaves.len()).unwrap_or(u64::MAX),
             root: Digest::root_of(&self.leaves),
@@ -95,6 +94,13 @@ pub(super) fn folder(colony: &Id) -> String {
 /// Returns the beginning of the names of an object.
 pub(super) fn prefix(colony: &Id, number: i64) -> String {
     format!("{}/{number:010}-", folder(colony))
+}
+
+/// Returns the name of an object. It has the signer's key in it: what a bee with another key left unfinished does not stand in the way.
+fn name(colony: &Id, number: i64, signer: &Id, bytes: &[u8]) -> String {
+    let digest = Sha256::new().chain_update(signer.as_bytes()).chain_update(bytes).finalize();
+    let digits: String = Digest(digest.into()).to_string().chars().take(NAME_DIGITS).collect();
+    format!("{}{digits}.jsonl.zst", prefix(colony, number))
 }
 
 /// Returns the name of an object's manifest.
@@ -146,6 +152,7 @@ pub(super) fn open_replacement(
 /// Compresses lines in which some are erased; returns the object's name, its bytes, their digest, and the bytes of the lines.
 pub(super) fn replacement(
     manifest: &ArchiveManifest,
+    signer: &Id,
     lines: &[Option<Bytes>],
 ) -> Result<(String, Bytes, Digest, u64), ArchiveError> {
     let mut all = Vec::new();
@@ -156,16 +163,29 @@ pub(super) fn replacement(
     let bytes: Bytes = zstd::bulk::compress(&all, LEVEL)
         .map_err(|error| ArchiveError::Damaged(format!("an object cannot be made: {error}")))?
         .into();
-    let sha256 = sha256(&bytes);
-    let digits: String = sha256.to_string().chars().take(NAME_DIGITS).collect();
-    let name = format!("{}{digits}.jsonl.zst", prefix(&manifest.colony, manifest.number));
+    let (name, sha256) = (name(&manifest.colony, manifest.number, signer, &bytes), sha256(&bytes));
     Ok((name, bytes, sha256, u64::try_from(all.len()).unwrap_or(u64::MAX)))
 }
 
-/// Returns true if the name has the digest of the content.
-pub(super) fn is_named_after(name: &str, bytes: &Bytes) -> bool {
-    let digits: String = sha256(bytes).to_string().chars().take(NAME_DIGITS).collect();
-    name.ends_with(&format!("-{digits}.jsonl.zst"))
+/// Returns the digests that the manifest was signed over: those of the lines and, of the erased, those that their tombstones have.
+pub(super) fn signed_leaves(lines: &[Option<Bytes>], erased: &[ErasedLine]) -> Vec<Digest> {
+    let mut leaves: Vec<Digest> = lines.iter().map(|line| leaf(line.as_deref().unwrap_or(ERASED))).collect();
+    for one in erased {
+        if let Some(leaf) = usize::try_from(one.line).ok().and_then(|at| leaves.get_mut(at)) {
+            *leaf = one.leaf;
+        }
+    }
+    leaves
+}
+
+/// Returns true if bytes are an earlier form of an object: each line is the one that was signed for its place, or erased.
+pub(super) fn is_form_of(bytes: &[u8], signed_leaves: &[Digest]) -> bool {
+    let most = usize::try_from(ARCHIVE_OBJECT_BYTES_MAX).unwrap_or(0);
+    let lines = zstd::bulk::decompress(bytes, most).ok().and_then(|all| split(&all.into()));
+    lines.is_some_and(|lines| {
+        let is_own = |(line, signed): (&Bytes, &Digest)| line == ERASED || leaf(line) == *signed;
+        lines.len() == signed_leaves.len() && lines.iter().zip(signed_leaves).all(is_own)
+    })
 }
 
 /// Returns the beginning of the names of an object's erasures.
@@ -186,16 +206,17 @@ fn unpack(name: &str, wanted: Digest, line_bytes: u64, bytes: &Bytes) -> Result<
     // The document's own bounds hold: it was opened.
     let most = usize::try_from(line_bytes.min(ARCHIVE_OBJECT_BYTES_MAX)).unwrap_or(0);
     let all = zstd::bulk::decompress(bytes, most).map_err(|error| damaged(&format!("cannot be unpacked: {error}")))?;
-    let all = Bytes::from(all);
+    split(&all.into()).ok_or_else(|| damaged("ends in the middle of a line"))
+}
+
+/// Returns the lines without their newlines; `None` if the last has none.
+fn split(all: &Bytes) -> Option<Vec<Bytes>> {
     let (mut lines, mut from) = (Vec::new(), 0);
     while let Some(length) = all.get(from..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n')) {
         lines.push(all.slice(from..from + length));
         from += length + 1;
     }
-    if from != all.len() {
-        return Err(damaged("ends in the middle of a line"));
-    }
-    Ok(lines)
+    (from == all.len()).then_some(lines)
 }
 
 fn check_leaves(manifest: &ArchiveManifest, name: &str, leaves: &[Digest]) -> Result<(), ArchiveError> {
@@ -215,12 +236,16 @@ mod tests {
 
     use super::*;
 
+    fn signer() -> Id {
+        KeyPair::from_seed(&[2; 32]).id()
+    }
+
     fn object(lines: &[&str]) -> NewObject {
         let mut all = Lines::default();
         for (at, line) in (1_000..).zip(lines) {
             all.add(line.as_bytes(), at);
         }
-        all.finish(KeyPair::from_seed(&[1; 32]).id(), 1, None, 5_000).unwrap()
+        all.finish(KeyPair::from_seed(&[1; 32]).id(), &signer(), 1, None, 5_000).unwrap()
     }
 
     #[test]
@@ -232,6 +257,23 @@ mod tests {
         assert_eq!(object(&["{\"a\":1}", "{}", "{\"b\":2}"]).manifest, new.manifest);
         assert_ne!(object(&["{}"]).manifest.object, new.manifest.object);
         assert!(new.manifest.object.starts_with(&prefix(&new.manifest.colony, 1)));
+    }
+
+    #[test]
+    fn only_forms_of_the_signed_object_are_its_own() {
+        let new = object(&["{\"a\":1}", "{}"]);
+        let leaves = signed_leaves(&[None, Some("{}".into())], &[ErasedLine {
+            line: 0,
+            process_id: uuid::Uuid::nil(),
+            leaf: leaf(b"{\"a\":1}"),
+        }]);
+        assert!(is_form_of(&new.bytes, &leaves));
+        let (_, erased, ..) = replacement(&new.manifest, &signer(), &[None, Some("{}".into())]).unwrap();
+        assert!(is_form_of(&erased, &leaves));
+        for other in [&["{\"a\":2}", "{}"][..], &["{}", "{\"a\":1}"], &["{\"a\":1}"], &["{\"a\":1}", "{}", "{}"]] {
+            assert!(!is_form_of(&object(other).bytes, &leaves), "{other:?}");
+        }
+        assert!(!is_form_of(b"no frame", &leaves));
     }
 
     #[test]

@@ -22,12 +22,12 @@ pub trait Objects: Send + Sync {
     /// [`ArchiveError::Damaged`] for one that is too large; [`ArchiveError::Storage`] for a storage that is away.
     async fn get(&self, name: &str) -> Result<Option<Bytes>, ArchiveError>;
 
-    /// Returns the names of all objects in a folder, in any order.
+    /// Returns the names of all objects in a folder that sort after `after`, in any order; all of them for an empty `after`.
     ///
     /// # Errors
     ///
     /// [`ArchiveError::Storage`] for a storage that is away.
-    async fn list(&self, folder: &str) -> Result<Vec<String>, ArchiveError>;
+    async fn list(&self, folder: &str, after: &str) -> Result<Vec<String>, ArchiveError>;
 
     /// Deletes an object; nothing happens if there is none. For an erasure alone, whose replacement is there.
     ///

@@ -79,7 +79,7 @@ pub(super) async fn read_lines(objects: &dyn Objects, signed: &Signed) -> Result
 /// Reads the last erasure of an object that the signer of its manifest signed.
 pub(super) async fn last_erasure(objects: &dyn Objects, signed: &Signed) -> Result<Option<ArchiveErasure>, ArchiveError> {
     let prefix = erasure_prefix(&signed.manifest.object);
-    let mut names = objects.list(&folder(&signed.manifest.colony)).await?;
+    let mut names = objects.list(&folder(&signed.manifest.colony), &prefix).await?;
     names.retain(|name| name.starts_with(&prefix));
     names.sort_unstable();
     for name in names.iter().rev() {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use apiary_executor_sdk::wire::envelope_from_proto;
-use apiary_executor_sdk::{CancellationToken, v1};
+use apiary_executor_sdk::CancellationToken;
 use apiary_identity::Envelope;
+use bytes::Bytes;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -54,34 +55,24 @@ impl Archive {
         stop: &CancellationToken,
     ) -> Result<RestoreReport, ArchiveError> {
         let signed = self.manifest(object).await?;
-        let mut report = RestoreReport::default();
-        let mut batches: Vec<Vec<v1::FinishedProcess>> = vec![Vec::new()];
-        let mut bytes = 0;
-        for line in read_lines(&*self.objects, &signed).await?.lines {
-            let Some(line) = line else {
-                report.erased += 1;
-                continue;
-            };
-            let read = Line::read(&line)?;
-            read.verify(&self.client.colony())?;
-            let is_full = batches.last().is_some_and(|batch| batch.len() >= CALL_PROCESSES);
-            if bytes + line.len() > CALL_BYTES && bytes > 0 || is_full {
-                batches.push(Vec::new());
-                bytes = 0;
-            }
-            bytes += line.len();
-            if let Some(batch) = batches.last_mut() {
-                batch.push(read.to_finished()?);
-            }
+        let all = read_lines(&*self.objects, &signed).await?.lines;
+        let lines: Vec<&Bytes> = all.iter().flatten().collect();
+        for line in &lines {
+            Line::read(line)?.verify(&self.client.colony())?;
         }
-        for batch in batches.into_iter().filter(|batch| !batch.is_empty()) {
+        let erased = i64::try_from(all.len() - lines.len()).unwrap_or(i64::MAX);
+        let mut report = RestoreReport { erased, ..RestoreReport::default() };
+        let mut rest = &lines[..];
+        while !rest.is_empty() {
             if stop.is_cancelled() {
                 return Err(ArchiveError::Cancelled);
             }
-            let count = i64::try_from(batch.len()).unwrap_or(i64::MAX);
-            let restored = self.client.restore(batch, keep).await?;
+            let (batch, after) = rest.split_at(one_call(rest));
+            let processes = batch.iter().map(|line| Line::read(line)?.to_finished()).collect::<Result<Vec<_>, _>>()?;
+            let restored = self.client.restore(processes, keep).await?;
             report.restored += restored;
-            report.there += count - restored;
+            report.there += i64::try_from(batch.len()).unwrap_or(i64::MAX) - restored;
+            rest = after;
         }
         Ok(report)
     }
@@ -133,4 +124,14 @@ impl Archive {
         }
         Ok((recorded, page.is_more))
     }
+}
+
+/// Returns the number of lines that one call puts back, at least one.
+fn one_call(lines: &[&Bytes]) -> usize {
+    let mut bytes = 0;
+    let fits = lines.iter().take(CALL_PROCESSES).take_while(|line| {
+        bytes += line.len();
+        bytes <= CALL_BYTES
+    });
+    fits.count().max(1)
 }

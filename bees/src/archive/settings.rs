@@ -9,7 +9,7 @@ use super::storage::S3Access;
 use super::{ArchiveError, Storage};
 use crate::{BeeError, Local};
 
-const USED_BY: &str = "`apiary bee archive`, `apiary process show|verify|export`";
+const USED_BY: &str = "`apiary bee archive`, `apiary up`, `apiary process show|verify|export`";
 
 const URL: Setting =
     Setting::new("archive.url", Kind::Text, USED_BY, "the archive's storage: a folder, or `s3://BUCKET/PREFIX`");
@@ -31,7 +31,7 @@ const SECRET: Setting =
 const AFTER: Setting = Setting::new(
     "archive.after",
     Kind::Retention,
-    "`apiary bee archive`",
+    "`apiary bee archive`, `apiary up`",
     "how long a process is finished before it is archived",
 )
 .default("24h");

@@ -136,9 +136,13 @@ impl Objects for Storage {
         found.bytes().await.map(Some).map_err(|error| self.failed(&error))
     }
 
-    async fn list(&self, folder: &str) -> Result<Vec<String>, ArchiveError> {
+    async fn list(&self, folder: &str, after: &str) -> Result<Vec<String>, ArchiveError> {
         let path = self.path(folder)?;
-        let found: Vec<_> = self.store.list(Some(&path)).try_collect().await.map_err(|error| self.failed(&error))?;
+        let found = match after {
+            "" => self.store.list(Some(&path)),
+            after => self.store.list_with_offset(Some(&path), &self.path(after)?),
+        };
+        let found: Vec<_> = found.try_collect().await.map_err(|error| self.failed(&error))?;
         let names = found.into_iter().map(|one| one.location.to_string());
         Ok(names.filter_map(|name| name.strip_prefix(&self.prefix).map(str::to_owned)).collect())
     }

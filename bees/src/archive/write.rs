@@ -14,10 +14,10 @@ use super::object::{Lines, NewObject, folder, manifest_name, prefix};
 use super::read::{Signed, computed, read_lines};
 use super::{ArchiveError, Line, Objects};
 
-/// Bytes of lines after which an object is full. One process more may fit.
-const OBJECT_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes of lines after which an object is full. One process more may fit. All of it is in memory, twice while it is read back.
+const OBJECT_BYTES: usize = 4 * 1024 * 1024;
 /// Processes of a page.
-const PAGE_SIZE: i32 = 500;
+const PAGE_SIZE: i32 = 100;
 /// The time before the end of the archive from which stragglers are looked for, in milliseconds: a slow commit, or a broker whose clock is
 /// late, may have finished them there since.
 const STRAGGLERS_MS: i64 = 3_600_000;
@@ -113,7 +113,7 @@ impl Archive {
     async fn adopt(&self, end: &End, report: &mut ArchiveReport) -> Result<Option<i64>, ArchiveError> {
         let colony = self.client.colony();
         let prefix = prefix(&colony, end.number);
-        let mut names = self.objects.list(&folder(&colony)).await?;
+        let mut names = self.objects.list(&folder(&colony), &prefix).await?;
         names.retain(|name| name.starts_with(&prefix) && name.ends_with(".manifest.json"));
         names.sort_unstable();
         for name in names {
@@ -174,8 +174,8 @@ impl Archive {
         until_ms: i64,
         report: &mut ArchiveReport,
     ) -> Result<i64, ArchiveError> {
-        let (colony, number, previous) = (self.client.colony(), end.number, end.previous);
-        let made = computed(move || lines.finish(colony, number, previous, until_ms)).await;
+        let (colony, signer, number, previous) = (self.client.colony(), self.client.id(), end.number, end.previous);
+        let made = computed(move || lines.finish(colony, &signer, number, previous, until_ms)).await;
         let NewObject { manifest, bytes } = made?;
         report.processes += manifest.processes;
         report.bytes += manifest.object_bytes;

@@ -9,7 +9,12 @@ use apiary_tests::TestColony;
 use crate::interrupted::Interrupted;
 use crate::scene::{Scene, archive_all, files};
 
-on_each_store!(what_is_erased_is_gone_and_the_rest_verifies, an_erasure_that_dies_anywhere_is_repeated);
+on_each_store!(
+    what_is_erased_is_gone_and_the_rest_verifies,
+    a_process_is_erased_from_every_object_that_it_is_in,
+    what_the_bee_did_not_write_is_not_deleted,
+    an_erasure_that_dies_anywhere_is_repeated,
+);
 
 const KEEP: Duration = Duration::from_secs(3600);
 
@@ -59,6 +64,42 @@ async fn what_is_erased_is_gone_and_the_rest_verifies(colony: TestColony) {
     assert_eq!((restored.restored, restored.there, restored.erased), (4, 0, 2));
     let there = scene.archive().erase(&[scene.ids[0]], "on demand", &token).await.unwrap();
     assert_eq!(there.in_broker, [scene.ids[0]], "the broker has it again");
+}
+
+async fn a_process_is_erased_from_every_object_that_it_is_in(colony: TestColony) {
+    let mut scene = Scene::new(colony, 3).await;
+    archive_all(&scene.archive()).await.unwrap();
+    // The third one failed. It is tried again, and ends again.
+    scene.colony.client(&scene.colony.key).redrive(scene.ids[2]).await.unwrap();
+    let bee = scene.client_of("bee");
+    let lease = scene.colony.claim_one(&bee, "t").await;
+    bee.complete(&scene.colony.success("bee", &lease, b"{}")).await.unwrap();
+    assert_eq!(archive_all(&scene.archive()).await.unwrap().processes, 1);
+    let place = scene.client.find_archive(scene.ids[2]).await.unwrap();
+    assert_eq!((place.earlier.len(), place.earlier[0].line), (1, 2));
+    let secret = secret_of(&scene, 2).await;
+    scene.leave().await;
+    let token = CancellationToken::new();
+    let report = scene.archive().erase(&[scene.ids[2]], "on demand", &token).await.unwrap();
+    assert_eq!((report.erased, report.objects), (1, 2));
+    assert!(!is_anywhere(&scene, &secret));
+    let checked = scene.archive().compliance_check(|_| {}, &token).await.unwrap();
+    assert_eq!((checked.is_good, checked.processes, checked.erased), (true, 2, 2), "{checked:?}");
+}
+
+async fn what_the_bee_did_not_write_is_not_deleted(colony: TestColony) {
+    let scene = Scene::new(colony, 3).await;
+    archive_all(&scene.archive()).await.unwrap();
+    let object = scene.client.find_archive(scene.ids[0]).await.unwrap().object;
+    let folder = scene.folder.path().join(&object).parent().unwrap().to_owned();
+    // As if another bee had left them: the same number, and other lines; and no object at all.
+    let foreign = [("0000000001-0123456789abcdef.jsonl.zst", &b"{\"a\":1}\n{}\n{}\n"[..]), ("0000000001-x.jsonl.zst", b"")];
+    for (name, lines) in foreign {
+        std::fs::write(folder.join(name), zstd::bulk::compress(lines, 3).unwrap()).unwrap();
+    }
+    scene.archive().erase(&[scene.ids[0]], "on demand", &CancellationToken::new()).await.unwrap();
+    assert!(!scene.folder.path().join(&object).exists());
+    assert!(foreign.iter().all(|(name, _)| folder.join(name).exists()));
 }
 
 async fn an_erasure_that_dies_anywhere_is_repeated(colony: TestColony) {

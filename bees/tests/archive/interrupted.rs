@@ -42,8 +42,8 @@ impl Objects for Interrupted {
         self.step(self.storage.get(name)).await
     }
 
-    async fn list(&self, folder: &str) -> Result<Vec<String>, ArchiveError> {
-        self.step(self.storage.list(folder)).await
+    async fn list(&self, folder: &str, after: &str) -> Result<Vec<String>, ArchiveError> {
+        self.step(self.storage.list(folder, after)).await
     }
 
     async fn delete(&self, name: &str) -> Result<(), ArchiveError> {

@@ -58,9 +58,13 @@ impl ArchiveService for Rpc {
     ) -> Result<Response<pb::FindArchiveResponse>, Status> {
         let permit = self.auth.permit(&caller(&request)?).await.map_err(refused)?;
         let process_id = decode::process_id(&request.into_inner().process_id).map_err(refused)?;
-        let (archive, line) = self.engine.find_archive(permit, process_id).await.map_err(refused)?;
-        let (object, manifest) = (archive.object.clone(), Some(manifest(archive)));
-        Ok(Response::new(pb::FindArchiveResponse { object, line, manifest }))
+        let found = self.engine.find_archive(permit, process_id).await.map_err(refused)?;
+        let mut places = found.into_iter().map(|(archive, line)| {
+            let (object, manifest) = (archive.object.clone(), Some(manifest(archive)));
+            pb::ArchivePlace { object, line, manifest }
+        });
+        let pb::ArchivePlace { object, line, manifest } = places.next().unwrap_or_default();
+        Ok(Response::new(pb::FindArchiveResponse { object, line, manifest, earlier: places.collect() }))
     }
 
     async fn list_archives(

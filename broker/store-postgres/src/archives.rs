@@ -56,10 +56,15 @@ impl ArchiveStore for PostgresStore {
         until_settled!(add_once(self, archive, event))
     }
 
-    async fn find_archive(&self, colony: ColonyKey, process_id: Uuid) -> StoreResult<Option<(StoredArchive, i64)>> {
-        let select = query(sql!("archives/find.sql")).bind(colony.0).bind(process_id);
-        let found = self.session().await?.row(select).await?;
-        found.map(|row| Ok((rows::stored_archive(&row)?, rows::archive_line(&row)?))).transpose()
+    async fn find_archive(
+        &self,
+        colony: ColonyKey,
+        process_id: Uuid,
+        size: i64,
+    ) -> StoreResult<Vec<(StoredArchive, i64)>> {
+        let select = query(sql!("archives/find.sql")).bind(colony.0).bind(process_id).bind(size);
+        let found = self.session().await?.rows(select).await?;
+        found.iter().map(|row| Ok((rows::stored_archive(row)?, rows::archive_line(row)?))).collect()
     }
 
     async fn list_archives(&self, colony: ColonyKey, after: i64, size: i64) -> StoreResult<Vec<StoredArchive>> {

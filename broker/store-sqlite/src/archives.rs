@@ -82,10 +82,15 @@ impl ArchiveStore for SqliteStore {
         Ok(Some(recorded))
     }
 
-    async fn find_archive(&self, colony: ColonyKey, process_id: Uuid) -> StoreResult<Option<(StoredArchive, i64)>> {
-        let select = query(sql!("archives/find.sql")).bind(colony.0).bind(process_id);
+    async fn find_archive(
+        &self,
+        colony: ColonyKey,
+        process_id: Uuid,
+        size: i64,
+    ) -> StoreResult<Vec<(StoredArchive, i64)>> {
+        let select = query(sql!("archives/find.sql")).bind(colony.0).bind(process_id).bind(size);
         let found = read(&self.readers, select).await?;
-        found.first().map(|row| Ok((rows::stored_archive(row)?, rows::archive_line(row)?))).transpose()
+        found.iter().map(|row| Ok((rows::stored_archive(row)?, rows::archive_line(row)?))).collect()
     }
 
     async fn list_archives(&self, colony: ColonyKey, after: i64, size: i64) -> StoreResult<Vec<StoredArchive>> {

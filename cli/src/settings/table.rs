@@ -275,7 +275,7 @@ pub(crate) const BEE_SLOTS: Setting = Setting::new(
     "bee.slots",
     Kind::Integer { least: 1, most: 1000 },
     BEES,
-    "number of processes that it runs at the same time; the bee's own if not set: 64 for finance, 4 for security, 8 for echo",
+    "number of processes that it runs at the same time; the bee's own if not set: 64 for finance, 4 for security, 1 for archive, 8 for echo",
 )
 .flag("--slots");
 pub(crate) const BEE_CPU: Setting = Setting::new(

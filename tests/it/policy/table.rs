@@ -5,6 +5,13 @@
 
 /// The calls, by service and method.
 pub(super) const CALLS: &[(&str, &str)] = &[
+    ("/apiary.v1.ArchiveService/AddArchive", "colony archive"),
+    ("/apiary.v1.ArchiveService/EnforceRetention", "colony archive"),
+    ("/apiary.v1.ArchiveService/FindArchive", "colony read"),
+    ("/apiary.v1.ArchiveService/ListArchives", "colony archive"),
+    ("/apiary.v1.ArchiveService/ListUnarchived", "colony archive"),
+    ("/apiary.v1.ArchiveService/Restore", "colony archive"),
+    ("/apiary.v1.ArchiveService/StartArchive", "colony archive"),
     ("/apiary.v1.BrokerService/Connect", "anybody"),
     ("/apiary.v1.BulkService/GetBulk", "colony operate cancel read"),
     ("/apiary.v1.BulkService/ListBulks", "colony operate cancel read"),

@@ -1,4 +1,4 @@
-//! Finding the object that a process is in.
+//! Finding the objects that a process is in.
 
 use apiary_store::model::{Colony, StoredArchive};
 use uuid::Uuid;
@@ -6,17 +6,21 @@ use uuid::Uuid;
 use crate::Error;
 use crate::auth::{Permit, action};
 use crate::engine::Engine;
+use crate::limits::ARCHIVE_PLACES_MAX;
 
 impl Engine {
-    /// Returns the object that a process is in, and its line.
+    /// Returns the objects that a process is in, each with its line, newest first.
     pub(crate) async fn find_archive(
         &self,
         permit: Permit<action::FindArchive>,
         process_id: Uuid,
-    ) -> Result<(StoredArchive, i64), Error> {
+    ) -> Result<Vec<(StoredArchive, i64)>, Error> {
         let colony = permit.colony();
-        let found = self.store.find_archive(colony.key, process_id).await?;
-        found.ok_or_else(|| no_process(colony, process_id))
+        let found = self.store.find_archive(colony.key, process_id, ARCHIVE_PLACES_MAX).await?;
+        if found.is_empty() {
+            return Err(no_process(colony, process_id));
+        }
+        Ok(found)
     }
 }
 

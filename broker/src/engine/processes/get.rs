@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use apiary_store::model::{Attempt, Attribute, Colony, ProcessRecord, StoredGrant, StoredProgress, cut_to_bytes};
+use apiary_store::model::{Attempt, Attribute, ProcessRecord, StoredGrant, StoredProgress, cut_to_bytes};
 use uuid::Uuid;
 
 use crate::Error;
@@ -42,7 +42,7 @@ impl Engine {
         process_id: Uuid,
     ) -> Result<ProcessDetail, Error> {
         let found = self.store.get_process(permit.colony().key, process_id).await?;
-        let Some(process) = found else { return Err(self.gone(permit.colony(), process_id).await?) };
+        let Some(process) = found else { return Err(self.gone(&permit, process_id).await?) };
         self.check_shown(&permit, process_id, process.submitter).await?;
         let mut attempts = newest_that_fit(self.store.attempts(process_id).await?);
         let executors = attempts.iter().map(|attempt| attempt.executor);
@@ -85,10 +85,16 @@ impl Engine {
 
 impl Engine {
     /// Returns the error for a process that is not there: it is in the archive, or unknown.
-    async fn gone(&self, colony: &Colony, process_id: Uuid) -> Result<Error, Error> {
-        Ok(match self.store.find_archive(colony.key, process_id).await? {
+    async fn gone(&self, permit: &Permit<action::GetProcess>, process_id: Uuid) -> Result<Error, Error> {
+        let colony = permit.colony();
+        // What left has no submitter here any more, so to a key that sees only its own processes it does not exist.
+        let found = match permit.own_only() {
+            Some(_) => None,
+            None => self.store.find_archive(colony.key, process_id, 1).await?.into_iter().next(),
+        };
+        Ok(match found {
             Some((archive, line)) => Error::Archived { process_id, object: archive.object, line },
-            None => Error::NotFound(format!("no process {process_id} in colony `{}`", colony.name)),
+            None => no_process(colony, process_id),
         })
     }
 }

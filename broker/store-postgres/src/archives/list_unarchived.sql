@@ -10,6 +10,7 @@ WITH ended AS MATERIALIZED (
             AND (
                 SELECT 1 FROM apiary.archived AS done
                 WHERE done.process_id = one.process_id AND done.finished_at_ms = one.finished_at_ms
+                LIMIT 1
             ) IS NULL
         ORDER BY finished_at_ms, process_id
         LIMIT $5
@@ -22,6 +23,7 @@ WITH ended AS MATERIALIZED (
             AND (
                 SELECT 1 FROM apiary.archived AS done
                 WHERE done.process_id = one.process_id AND done.finished_at_ms = one.finished_at_ms
+                LIMIT 1
             ) IS NULL
         ORDER BY finished_at_ms, process_id
         LIMIT $5

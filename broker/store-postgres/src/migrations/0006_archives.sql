@@ -15,12 +15,14 @@ CREATE TABLE apiary.archives (
     UNIQUE (colony, number)
 );
 
--- Where each archived process is, and the end with which it is there: 32 bytes, which stay when the process is deleted.
+-- Where each archived process is, and the end with which it is there: 32 bytes, which stay when the process is deleted. One that was
+-- redriven and finished again is in several objects.
 CREATE TABLE apiary.archived (
-    process_id uuid PRIMARY KEY,
+    process_id uuid NOT NULL,
     finished_at_ms bigint NOT NULL,
     archive integer NOT NULL,
-    line integer NOT NULL
+    line integer NOT NULL,
+    PRIMARY KEY (process_id, archive)
 );
 
 -- Processes that were put back, and until when retention leaves them.

@@ -43,6 +43,7 @@ finished AS (
                     OR (
                         SELECT 1 FROM apiary.archived AS done
                         WHERE done.process_id = due.process_id AND done.finished_at_ms = due.finished_at_ms
+                        LIMIT 1
                     ) IS NOT NULL
                 )
         ))

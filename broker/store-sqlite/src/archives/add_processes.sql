@@ -8,6 +8,5 @@ WHERE EXISTS (
     SELECT 1 FROM finished
     WHERE finished.process_id = unhex(item.value ->> 0) AND finished.colony = ?1 AND finished.finished_at_ms = item.value ->> 1
 )
-ON CONFLICT (process_id) DO UPDATE
-    SET finished_at_ms = excluded.finished_at_ms, archive = excluded.archive, line = excluded.line
+ON CONFLICT (process_id, archive) DO NOTHING
 RETURNING process_id

@@ -1,6 +1,8 @@
--- The object that a process is in, and its line. ?1 colony, ?2 process_id: blob.
+-- The objects that a process is in, and its lines, newest first. ?1 colony, ?2 process_id: blob, ?3 at most.
 -- No race: it changes nothing.
 SELECT number, object, digest, payload, signature, signer, recorded, line
 FROM archived
 JOIN archives ON archives.key = archived.archive
 WHERE archived.process_id = ?2 AND archives.colony = ?1
+ORDER BY number DESC
+LIMIT ?3

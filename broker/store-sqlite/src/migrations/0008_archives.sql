@@ -15,12 +15,14 @@ CREATE TABLE archives (
     UNIQUE (colony, number)
 ) STRICT;
 
--- Where each archived process is, and the end with which it is there. The rows stay when the process is deleted.
+-- Where each archived process is, and the end with which it is there. The rows stay when the process is deleted. One that was redriven and
+-- finished again is in several objects.
 CREATE TABLE archived (
-    process_id BLOB NOT NULL PRIMARY KEY,
+    process_id BLOB NOT NULL,
     finished_at_ms INTEGER NOT NULL,
     archive INTEGER NOT NULL,
-    line INTEGER NOT NULL
+    line INTEGER NOT NULL,
+    PRIMARY KEY (process_id, archive)
 ) STRICT, WITHOUT ROWID;
 
 -- Processes that were put back, and until when retention leaves them.

@@ -33,8 +33,13 @@ pub trait ArchiveStore: Send + Sync {
     /// finished as it says, which may leave from now on. `None` if the object is not the next.
     async fn add_archive(&self, archive: &NewArchive, event: Option<&NewEvent>) -> StoreResult<Option<i64>>;
 
-    /// Returns the object that a process is in, and its line from 0. Of several, the last.
-    async fn find_archive(&self, colony: ColonyKey, process_id: Uuid) -> StoreResult<Option<(StoredArchive, i64)>>;
+    /// Returns the objects that a process is in, each with its line from 0, newest first, at most `rows`.
+    async fn find_archive(
+        &self,
+        colony: ColonyKey,
+        process_id: Uuid,
+        rows: i64,
+    ) -> StoreResult<Vec<(StoredArchive, i64)>>;
 
     /// Returns the recorded objects after a number, oldest first.
     async fn list_archives(&self, colony: ColonyKey, after: i64, rows: i64) -> StoreResult<Vec<StoredArchive>>;
