@@ -95,7 +95,7 @@ pub enum EventClass {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::ColonyCreated,
         Self::GrantAdded,
         Self::GrantRevoked,

@@ -1925,12 +1925,28 @@ pub struct FindArchiveRequest {
     pub process_id: ::prost::alloc::string::String,
 }
 /// Where it is.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FindArchiveResponse {
     /// The object's name.
     #[prost(string, tag = "1")]
     pub object: ::prost::alloc::string::String,
     /// Its line in the object, from 0.
+    #[prost(int64, tag = "2")]
+    pub line: i64,
+    /// The signed `archive.v1` document of the object.
+    #[prost(message, optional, tag = "3")]
+    pub manifest: ::core::option::Option<Envelope>,
+    /// Older objects that it is in, too, newest first: it finished, was archived, was redriven, and finished again. At most 1000.
+    #[prost(message, repeated, tag = "4")]
+    pub earlier: ::prost::alloc::vec::Vec<ArchivePlace>,
+}
+/// A place in the archive.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ArchivePlace {
+    /// The object's name.
+    #[prost(string, tag = "1")]
+    pub object: ::prost::alloc::string::String,
+    /// The line in the object, from 0.
     #[prost(int64, tag = "2")]
     pub line: i64,
     /// The signed `archive.v1` document of the object.
@@ -2158,7 +2174,7 @@ pub mod archive_service_client {
                 .insert(GrpcMethod::new("apiary.v1.ArchiveService", "AddArchive"));
             self.inner.unary(req, path, codec).await
         }
-        /// Finds the object that a process is in. For the colony's own key, or a key with the right `read`.
+        /// Finds the objects that a process is in. For the colony's own key, or a key with the right `read`.
         pub async fn find_archive(
             &mut self,
             request: impl tonic::IntoRequest<super::FindArchiveRequest>,
@@ -2297,7 +2313,7 @@ pub mod archive_service_server {
             tonic::Response<super::AddArchiveResponse>,
             tonic::Status,
         >;
-        /// Finds the object that a process is in. For the colony's own key, or a key with the right `read`.
+        /// Finds the objects that a process is in. For the colony's own key, or a key with the right `read`.
         async fn find_archive(
             &self,
             request: tonic::Request<super::FindArchiveRequest>,
