@@ -330,6 +330,7 @@ impl LogLine {
             level: self.level.clone(),
             message: self.message.clone(),
             fields: self.fields.clone(),
+            payload_hidden: false,
         }
     }
 }

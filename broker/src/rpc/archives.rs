@@ -259,6 +259,7 @@ fn log_line(process_id: Uuid, line: pb::LogLine) -> Result<LogLine, Error> {
         level: checked.level.as_str().to_owned(),
         message: checked.message,
         fields: checked.fields,
+        is_hidden: false,
     })
 }
 

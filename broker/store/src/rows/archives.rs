@@ -89,6 +89,7 @@ pub fn finished_log(row: &dyn Columns) -> StoreResult<LogLine> {
         level: fields.text("level")?,
         message: fields.text("message")?,
         fields: fields.text_if_any("fields")?,
+        is_hidden: false,
     })
 }
 
