@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use apiary_identity::{GrantRight, Role};
 use apiary_tests::TestColony;
 use uuid::Uuid;
 
@@ -21,6 +22,11 @@ async fn a_process_that_left_is_found_in_its_object(colony: TestColony) {
     let place = reader.find_archive(scene.dead).await.unwrap();
     assert_eq!((place.object.as_str(), place.line), ("object-1", 1));
     assert!(place.manifest.is_some());
+    assert!(place.earlier.is_empty());
+    // The broker knows no more whose it was.
+    let own = scene.colony.grant("own", Role::User, &["*"], &["*"], &[GrantRight::ReadOwn]).await;
+    assert_eq!(own.get_process(scene.dead).await.unwrap_err().reason(), Some("NOT_FOUND"));
+    assert_eq!(own.find_archive(scene.dead).await.unwrap_err().reason(), Some("NOT_PERMITTED"));
     let unknown = Uuid::now_v7();
     assert_eq!(reader.find_archive(unknown).await.unwrap_err().reason(), Some("NOT_FOUND"));
     assert_eq!(reader.get_process(unknown).await.unwrap_err().reason(), Some("NOT_FOUND"));
