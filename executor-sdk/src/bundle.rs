@@ -195,7 +195,9 @@ impl Bundle {
 pub fn dsse(envelope: Option<&v1::Envelope>) -> Result<Option<Box<RawValue>>, ClientError> {
     let Some(envelope) = envelope else { return Ok(None) };
     let json = envelope_from_proto(envelope)?.to_json();
-    serde_json::from_slice(&json).map(Some).map_err(|error| ClientError::Answer(format!("a document is no JSON: {error}")))
+    serde_json::from_slice(&json)
+        .map(Some)
+        .map_err(|error| ClientError::Answer(format!("a document is no JSON: {error}")))
 }
 
 /// Reads a document from DSSE's JSON form; `what` names it in the error.

@@ -56,10 +56,16 @@ impl Document for ArchiveManifest {
             return Err(DocumentError::field("object", "is empty: name the object"));
         }
         if self.number < 1 || (self.number == 1) != self.previous.is_none() {
-            return Err(DocumentError::field("number", "counts from 1, and every manifest but the first names the one before"));
+            return Err(DocumentError::field(
+                "number",
+                "counts from 1, and every manifest but the first names the one before",
+            ));
         }
         if !(1..=ARCHIVE_PROCESSES_MAX).contains(&self.processes) {
-            return Err(DocumentError::field("processes", format!("is 1 to {ARCHIVE_PROCESSES_MAX}; got {}", self.processes)));
+            return Err(DocumentError::field(
+                "processes",
+                format!("is 1 to {ARCHIVE_PROCESSES_MAX}; got {}", self.processes),
+            ));
         }
         for (field, bytes) in [("object_bytes", self.object_bytes), ("line_bytes", self.line_bytes)] {
             if !(1..=ARCHIVE_OBJECT_BYTES_MAX).contains(&bytes) {
@@ -122,11 +128,18 @@ impl Document for ArchiveErasure {
             return Err(DocumentError::field("number", "counts from 1, and `replacement` names an object"));
         }
         if !(1..=ARCHIVE_OBJECT_BYTES_MAX).contains(&self.line_bytes) {
-            return Err(DocumentError::field("line_bytes", format!("is 1 to {ARCHIVE_OBJECT_BYTES_MAX}; got {}", self.line_bytes)));
+            return Err(DocumentError::field(
+                "line_bytes",
+                format!("is 1 to {ARCHIVE_OBJECT_BYTES_MAX}; got {}", self.line_bytes),
+            ));
         }
         let count = u64::try_from(self.erased.len()).unwrap_or(u64::MAX);
-        if !(1..=ARCHIVE_PROCESSES_MAX).contains(&count) || !self.erased.is_sorted_by(|one, next| one.line < next.line) {
-            return Err(DocumentError::field("erased", format!("has 1 to {ARCHIVE_PROCESSES_MAX} lines, each once, in their order")));
+        if !(1..=ARCHIVE_PROCESSES_MAX).contains(&count) || !self.erased.is_sorted_by(|one, next| one.line < next.line)
+        {
+            return Err(DocumentError::field(
+                "erased",
+                format!("has 1 to {ARCHIVE_PROCESSES_MAX} lines, each once, in their order"),
+            ));
         }
         Ok(())
     }

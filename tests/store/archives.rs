@@ -120,7 +120,10 @@ async fn objects_follow_each_other(backend: Backend) {
     assert_eq!(listed.iter().map(|one| (one.number, one.recorded)).collect::<Vec<_>>(), [(1, 1), (2, 1)]);
     assert_eq!(tenant.store.list_archives(tenant.colony.key, 1, 10).await.unwrap().len(), 1);
     let holds = tenant.store.list_retention_holds(tenant.colony.key).await.unwrap();
-    assert_eq!(holds.iter().map(|hold| (hold.name.as_str(), hold.from_ms)).collect::<Vec<_>>(), [(ARCHIVE_HOLD, NOW + 1)]);
+    assert_eq!(
+        holds.iter().map(|hold| (hold.name.as_str(), hold.from_ms)).collect::<Vec<_>>(),
+        [(ARCHIVE_HOLD, NOW + 1)]
+    );
 }
 
 async fn only_what_ended_as_an_object_says_is_recorded(backend: Backend) {
@@ -168,14 +171,19 @@ async fn a_process_that_ended_twice_is_in_two_objects(backend: Backend) {
     tenant.store.redrive(tenant.colony.key, &[process.process_id], NOW - 4, None).await.unwrap();
     end(&tenant, &bee, ProcessState::DeadLetter, NOW - 3).await;
     let past = range(tenant.colony.key, ProcessState::DeadLetter);
-    assert_eq!(tenant.store.delete_past(&past).await.unwrap().unwrap().deleted, 0, "the end that it has now is in no object");
+    assert_eq!(
+        tenant.store.delete_past(&past).await.unwrap().unwrap().deleted,
+        0,
+        "the end that it has now is in no object"
+    );
     assert_eq!(unarchived(&tenant, NOW).await.len(), 1);
     assert_eq!(add(&tenant, &[cursor(&process, NOW - 3)]).await, Some(1));
     // Whoever records an end again changes nothing for retention.
     assert_eq!(add(&tenant, &[cursor(&process, NOW - 3)]).await, Some(1));
     assert!(unarchived(&tenant, NOW).await.is_empty());
     assert_eq!(tenant.store.delete_past(&past).await.unwrap().unwrap().deleted, 1);
-    let names: Vec<_> = places(&tenant.store, &tenant, process.process_id).await.into_iter().map(|(name, _)| name).collect();
+    let names: Vec<_> =
+        places(&tenant.store, &tenant, process.process_id).await.into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["object-3", "object-2", "object-1"]);
 }
 

@@ -39,7 +39,11 @@ const ERASE_ARGS: &str = r#"{
 }"#;
 /// All of its functions.
 const FUNCTIONS: [Function; 5] = [
-    Function { name: "archive_data", about: "puts finished processes into objects of the storage", args_schema: NOTHING },
+    Function {
+        name: "archive_data",
+        about: "puts finished processes into objects of the storage",
+        args_schema: NOTHING,
+    },
     Function {
         name: "retention_enforce",
         about: "deletes from the broker what is archived and past its retention",
@@ -145,7 +149,8 @@ impl Bee for ArchiveBee {
         let storage = settings::required(settings)?;
         let archive = Arc::new(Archive::new(client.clone(), Arc::new(storage), settings::after(settings)));
         let of = |archive: &Arc<Archive>| archive.clone();
-        let (data, retention, check, restore, erase) = (of(&archive), of(&archive), of(&archive), of(&archive), archive);
+        let (data, retention, check, restore, erase) =
+            (of(&archive), of(&archive), of(&archive), of(&archive), archive);
         let executor = self
             .executor(client)
             // Objects follow each other, and their lines are in memory.
@@ -160,7 +165,9 @@ impl Bee for ArchiveBee {
 }
 
 async fn archive_data(archive: Arc<Archive>, work: Work) -> Result<ArchiveReport, Failure> {
-    let say = |report: &ArchiveReport| work.report(f64::NAN, &format!("{} objects, {} processes", report.objects, report.processes));
+    let say = |report: &ArchiveReport| {
+        work.report(f64::NAN, &format!("{} objects, {} processes", report.objects, report.processes))
+    };
     Ok(archive.archive_data(say, &work.cancellation()).await?)
 }
 
@@ -170,7 +177,8 @@ async fn retention_enforce(archive: Arc<Archive>, work: Work) -> Result<Enforced
 }
 
 async fn compliance_check(archive: Arc<Archive>, work: Work) -> Result<CheckReport, Failure> {
-    let say = |report: &CheckReport| work.report(f64::NAN, &format!("{} objects, {} faults", report.objects, report.faults));
+    let say =
+        |report: &CheckReport| work.report(f64::NAN, &format!("{} objects, {} faults", report.objects, report.faults));
     Ok(archive.compliance_check(say, &work.cancellation()).await?)
 }
 

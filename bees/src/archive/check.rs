@@ -115,13 +115,18 @@ impl Archive {
             report.fault(format!("object {number}: the chain of manifests is broken"));
         }
         if u64::try_from(recorded).map_or(true, |recorded| recorded > manifest.processes) {
-            report.fault(format!("object {number}: {recorded} processes are recorded, and the manifest has {}", manifest.processes));
+            report.fault(format!(
+                "object {number}: {recorded} processes are recorded, and the manifest has {}",
+                manifest.processes
+            ));
         }
         let name = manifest_name(&manifest.object);
         chain.names.extend([name.clone(), manifest.object.clone()]);
         match self.objects.get(&name).await {
             Ok(Some(bytes)) if Envelope::from_json(&bytes).is_ok_and(|stored| stored == *envelope) => {}
-            Ok(Some(_)) | Err(ArchiveError::Damaged(_)) => report.fault(format!("object {number}: {name:?} is not what the broker recorded")),
+            Ok(Some(_)) | Err(ArchiveError::Damaged(_)) => {
+                report.fault(format!("object {number}: {name:?} is not what the broker recorded"))
+            }
             Ok(None) => report.fault(format!("object {number}: {name:?} is missing")),
             Err(error) => return Err(error),
         }

@@ -72,9 +72,12 @@ impl Archive {
 
     /// Returns every object that a process is in: it may have been archived, redriven, and archived again.
     async fn places(&self, process_id: Uuid) -> Result<Vec<v1::ArchivePlace>, ArchiveError> {
-        let v1::FindArchiveResponse { object, line, manifest, mut earlier } = self.client.find_archive(process_id).await?;
+        let v1::FindArchiveResponse { object, line, manifest, mut earlier } =
+            self.client.find_archive(process_id).await?;
         if earlier.len() >= PLACES_MAX - 1 {
-            return Err(ArchiveError::Invalid(format!("process {process_id} is in {PLACES_MAX} objects or more: not all are known")));
+            return Err(ArchiveError::Invalid(format!(
+                "process {process_id} is in {PLACES_MAX} objects or more: not all are known"
+            )));
         }
         earlier.push(v1::ArchivePlace { object, line, manifest });
         Ok(earlier)
@@ -123,7 +126,8 @@ impl Archive {
             erased_at: self.client.clock().now(),
         };
         self.objects.put_new(&name, bytes).await?;
-        let envelope = self.client.seal(&erasure).map_err(|error| ArchiveError::Invalid(format!("the erasure: {error}")))?;
+        let envelope =
+            self.client.seal(&erasure).map_err(|error| ArchiveError::Invalid(format!("the erasure: {error}")))?;
         self.objects.put_new(&erasure_name(&manifest.object, erasure.number), envelope.to_json().into()).await?;
         if last_erasure(&*self.objects, signed).await?.as_ref() != Some(&erasure) {
             return Err(ArchiveError::Damaged(format!("the erasure of {:?} is not what was written", manifest.object)));
@@ -134,7 +138,11 @@ impl Archive {
     }
 
     /// Reads a replacement back, and checks it; returns the digests that the object was signed over.
-    async fn check_replacement(&self, signed: &Signed, erasure: &ArchiveErasure) -> Result<Arc<[Digest]>, ArchiveError> {
+    async fn check_replacement(
+        &self,
+        signed: &Signed,
+        erasure: &ArchiveErasure,
+    ) -> Result<Arc<[Digest]>, ArchiveError> {
         let bytes = self.objects.get(&erasure.replacement).await?;
         let bytes = bytes.ok_or_else(|| ArchiveError::Missing(erasure.replacement.clone()))?;
         let (manifest, erasure) = (signed.manifest.clone(), erasure.clone());
@@ -178,7 +186,8 @@ fn clear(lines: &mut [Option<Bytes>], at: u64) {
 }
 
 fn tombstone(at: usize, line: Option<&Option<Bytes>>) -> Result<ErasedLine, ArchiveError> {
-    let line = line.and_then(Option::as_ref).ok_or_else(|| ArchiveError::Damaged(format!("the object has no line {at}")))?;
+    let line =
+        line.and_then(Option::as_ref).ok_or_else(|| ArchiveError::Damaged(format!("the object has no line {at}")))?;
     let leaf: Digest = leaf(line);
     let process_id = Line::read(line)?.process_id()?;
     Ok(ErasedLine { line: u64::try_from(at).unwrap_or(u64::MAX), process_id, leaf })

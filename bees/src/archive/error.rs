@@ -41,9 +41,11 @@ impl From<ArchiveError> for Failure {
             ArchiveError::Storage(_) => Self::surroundings("archive storage", &error),
             ArchiveError::Broker(refused) if refused.is_retryable() => Self::retryable(&error),
             ArchiveError::Cancelled => Self::retryable(&error),
-            ArchiveError::Broker(_) | ArchiveError::Damaged(_) | ArchiveError::Missing(_) | ArchiveError::Invalid(_) | ArchiveError::Erased { .. } => {
-                Self::fatal(&error)
-            }
+            ArchiveError::Broker(_)
+            | ArchiveError::Damaged(_)
+            | ArchiveError::Missing(_)
+            | ArchiveError::Invalid(_)
+            | ArchiveError::Erased { .. } => Self::fatal(&error),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! A line of an object: one process, with everything that proves it, and everything that its broker needs to have it back.
 
 use apiary_executor_sdk::bundle::{Bundle, BundleError, dsse, envelope};
+use apiary_executor_sdk::wire::envelope_from_proto;
 use apiary_executor_sdk::{ClientError, v1};
 use apiary_identity::chain::{verify_grant, verify_progress, verify_result, verify_spec};
 use apiary_identity::{Digest, Id};
-use apiary_executor_sdk::wire::envelope_from_proto;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -143,7 +143,9 @@ impl Line {
             .map_err(|error| ArchiveError::Damaged(format!("a line of the archive is no process: {error}")))?;
         match line.format == FORMAT {
             true => Ok(line),
-            false => Err(ArchiveError::Damaged(format!("a line has the format {:?}, and `{FORMAT}` is read", line.format))),
+            false => {
+                Err(ArchiveError::Damaged(format!("a line has the format {:?}, and `{FORMAT}` is read", line.format)))
+            }
         }
     }
 
@@ -199,7 +201,9 @@ impl Line {
     pub fn to_finished(&self) -> Result<v1::FinishedProcess, ArchiveError> {
         let answer = self.process.to_answer().map_err(damaged)?;
         let said = &self.broker;
-        let percent = |text: &String| text.parse::<f64>().map_err(|_| ArchiveError::Damaged("a percentage is no number".to_owned()));
+        let percent = |text: &String| {
+            text.parse::<f64>().map_err(|_| ArchiveError::Damaged("a percentage is no number".to_owned()))
+        };
         let progress = self.progress.as_ref().map(|last| {
             Ok::<_, ArchiveError>(v1::FinishedProgress {
                 document: envelope("progress", last.document.as_deref()).map_err(damaged)?,
@@ -257,7 +261,8 @@ impl Line {
             envelope_from_proto(document).map_err(|error| ArchiveError::Damaged(format!("the {what}: {error}")))
         };
         let spec = open("spec", &process.spec)?;
-        let verified = verify_spec(colony, &open("submitter's grant", &process.submitter_grant)?, &spec).map_err(broken)?;
+        let verified =
+            verify_spec(colony, &open("submitter's grant", &process.submitter_grant)?, &spec).map_err(broken)?;
         if verified.spec.process_id != self.process_id()? {
             return Err(ArchiveError::Damaged("the signed spec is of another process".to_owned()));
         }
@@ -265,11 +270,14 @@ impl Line {
             let grant = open("executor's grant", &attempt.executor_grant)?;
             verify_grant(colony, &grant).map_err(broken)?;
             if attempt.result.is_some() {
-                verify_result(colony, &grant, &spec, attempt.attempt, &open("result", &attempt.result)?).map_err(broken)?;
+                verify_result(colony, &grant, &spec, attempt.attempt, &open("result", &attempt.result)?)
+                    .map_err(broken)?;
             }
         }
         let Some(progress) = &process.progress else { return Ok(()) };
-        for (number, document) in [(progress.attempt, &progress.document), (progress.checkpoint_attempt, &progress.checkpoint)] {
+        for (number, document) in
+            [(progress.attempt, &progress.document), (progress.checkpoint_attempt, &progress.checkpoint)]
+        {
             let by = process.attempts.iter().find(|attempt| attempt.attempt == number);
             let (Some(by), true) = (by, document.is_some()) else { continue };
             let grant = open("executor's grant", &by.executor_grant)?;
@@ -303,7 +311,12 @@ impl AttributeLine {
     }
 
     fn to_proto(&self) -> v1::Attribute {
-        v1::Attribute { attempt: self.attempt, kind: self.kind.clone(), key: self.key.clone(), value: self.value.clone() }
+        v1::Attribute {
+            attempt: self.attempt,
+            kind: self.kind.clone(),
+            key: self.key.clone(),
+            value: self.value.clone(),
+        }
     }
 }
 

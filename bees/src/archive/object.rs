@@ -65,7 +65,8 @@ impl Lines {
         previous: Option<Digest>,
         until_ms: i64,
     ) -> Result<NewObject, ArchiveError> {
-        let failed = |error: &dyn std::fmt::Display| ArchiveError::Damaged(format!("an object cannot be made: {error}"));
+        let failed =
+            |error: &dyn std::fmt::Display| ArchiveError::Damaged(format!("an object cannot be made: {error}"));
         let bytes: Bytes = zstd::bulk::compress(&self.bytes, LEVEL).map_err(|error| failed(&error))?.into();
         let moment = |ms| Timestamp::from_millisecond(ms).map_err(|error| failed(&error));
         let manifest = ArchiveManifest {
@@ -109,7 +110,11 @@ pub(super) fn manifest_name(object: &str) -> String {
 }
 
 /// Opens a manifest: its signature must be that of `signer`, if it is known, and it must be of the colony.
-pub(super) fn open_manifest(colony: &Id, signer: Option<&Id>, envelope: &Envelope) -> Result<ArchiveManifest, ArchiveError> {
+pub(super) fn open_manifest(
+    colony: &Id,
+    signer: Option<&Id>,
+    envelope: &Envelope,
+) -> Result<ArchiveManifest, ArchiveError> {
     if signer.is_some_and(|signer| *signer != envelope.key_id) {
         return Err(ArchiveError::Damaged(format!("the manifest is signed by {}, another key", envelope.key_id)));
     }
@@ -253,7 +258,10 @@ mod tests {
         let new = object(&["{\"a\":1}", "{}", "{\"b\":2}"]);
         let lines = open_object(&new.manifest, &new.bytes).unwrap();
         assert_eq!(lines, ["{\"a\":1}", "{}", "{\"b\":2}"]);
-        assert_eq!((new.manifest.processes, new.manifest.first.as_millisecond(), new.manifest.last.as_millisecond()), (3, 1_000, 1_002));
+        assert_eq!(
+            (new.manifest.processes, new.manifest.first.as_millisecond(), new.manifest.last.as_millisecond()),
+            (3, 1_000, 1_002)
+        );
         assert_eq!(object(&["{\"a\":1}", "{}", "{\"b\":2}"]).manifest, new.manifest);
         assert_ne!(object(&["{}"]).manifest.object, new.manifest.object);
         assert!(new.manifest.object.starts_with(&prefix(&new.manifest.colony, 1)));
@@ -262,11 +270,10 @@ mod tests {
     #[test]
     fn only_forms_of_the_signed_object_are_its_own() {
         let new = object(&["{\"a\":1}", "{}"]);
-        let leaves = signed_leaves(&[None, Some("{}".into())], &[ErasedLine {
-            line: 0,
-            process_id: uuid::Uuid::nil(),
-            leaf: leaf(b"{\"a\":1}"),
-        }]);
+        let leaves = signed_leaves(
+            &[None, Some("{}".into())],
+            &[ErasedLine { line: 0, process_id: uuid::Uuid::nil(), leaf: leaf(b"{\"a\":1}") }],
+        );
         assert!(is_form_of(&new.bytes, &leaves));
         let (_, erased, ..) = replacement(&new.manifest, &signer(), &[None, Some("{}".into())]).unwrap();
         assert!(is_form_of(&erased, &leaves));

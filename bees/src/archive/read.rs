@@ -42,14 +42,15 @@ pub async fn read_process(
     process_id: Uuid,
     place: &v1::FindArchiveResponse,
 ) -> Result<Line, ArchiveError> {
-    let manifest = place.manifest.as_ref().ok_or_else(|| ArchiveError::Damaged("the broker names no manifest".to_owned()))?;
+    let manifest =
+        place.manifest.as_ref().ok_or_else(|| ArchiveError::Damaged("the broker names no manifest".to_owned()))?;
     let signed = Signed::open(colony, None, &envelope_from_proto(manifest)?)?;
     let object = &signed.manifest.object;
     let ObjectLines { lines, erasure } = read_lines(objects, &signed).await?;
     let at = usize::try_from(place.line).ok();
-    let line = at.and_then(|at| lines.get(at)).ok_or_else(|| {
-        ArchiveError::Damaged(format!("the object {object:?} has no line {}", place.line))
-    })?;
+    let line = at
+        .and_then(|at| lines.get(at))
+        .ok_or_else(|| ArchiveError::Damaged(format!("the object {object:?} has no line {}", place.line)))?;
     let Some(line) = line else {
         let (reason, erased_at) = erasure.map(|erasure| (erasure.reason, erasure.erased_at)).unwrap_or_default();
         return Err(ArchiveError::Erased { process_id, erased_at, reason });
@@ -68,7 +69,9 @@ pub(super) async fn read_lines(objects: &dyn Objects, signed: &Signed) -> Result
         let lines = computed(move || open_object(&manifest, &bytes)).await?;
         return Ok(ObjectLines { lines: lines.into_iter().map(Some).collect(), erasure: None });
     }
-    let Some(erasure) = last_erasure(objects, signed).await? else { return Err(ArchiveError::Missing(manifest.object)) };
+    let Some(erasure) = last_erasure(objects, signed).await? else {
+        return Err(ArchiveError::Missing(manifest.object));
+    };
     let bytes = objects.get(&erasure.replacement).await?;
     let bytes = bytes.ok_or_else(|| ArchiveError::Missing(erasure.replacement.clone()))?;
     let of = erasure.clone();
@@ -77,7 +80,10 @@ pub(super) async fn read_lines(objects: &dyn Objects, signed: &Signed) -> Result
 }
 
 /// Reads the last erasure of an object that the signer of its manifest signed.
-pub(super) async fn last_erasure(objects: &dyn Objects, signed: &Signed) -> Result<Option<ArchiveErasure>, ArchiveError> {
+pub(super) async fn last_erasure(
+    objects: &dyn Objects,
+    signed: &Signed,
+) -> Result<Option<ArchiveErasure>, ArchiveError> {
     let prefix = erasure_prefix(&signed.manifest.object);
     let mut names = objects.list(&folder(&signed.manifest.colony), &prefix).await?;
     names.retain(|name| name.starts_with(&prefix));
@@ -86,7 +92,9 @@ pub(super) async fn last_erasure(objects: &dyn Objects, signed: &Signed) -> Resu
         let Some(bytes) = objects.get(name).await? else { continue };
         let Ok(envelope) = Envelope::from_json(&bytes) else { continue };
         // Whoever writes to the storage cannot call something erased: that takes the key that signed the manifest.
-        let Some(erasure) = envelope.open::<ArchiveErasure>().ok().filter(|_| envelope.key_id == signed.envelope.key_id) else {
+        let Some(erasure) =
+            envelope.open::<ArchiveErasure>().ok().filter(|_| envelope.key_id == signed.envelope.key_id)
+        else {
             continue;
         };
         if erasure.manifest == signed.envelope.digest() && erasure.colony == signed.manifest.colony {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use apiary_executor_sdk::wire::envelope_from_proto;
 use apiary_executor_sdk::CancellationToken;
+use apiary_executor_sdk::wire::envelope_from_proto;
 use apiary_identity::Envelope;
 use bytes::Bytes;
 use serde::Serialize;
@@ -106,7 +106,8 @@ impl Archive {
     pub(super) async fn manifest(&self, object: &str) -> Result<Signed, ArchiveError> {
         let name = manifest_name(object);
         let bytes = self.objects.get(&name).await?.ok_or_else(|| ArchiveError::Missing(name.clone()))?;
-        let envelope = Envelope::from_json(&bytes).map_err(|error| ArchiveError::Damaged(format!("{name:?}: {error}")))?;
+        let envelope =
+            Envelope::from_json(&bytes).map_err(|error| ArchiveError::Damaged(format!("{name:?}: {error}")))?;
         let signed = Signed::open(&self.client.colony(), None, &envelope)?;
         match signed.manifest.object == object {
             true => Ok(signed),

@@ -20,8 +20,9 @@ const ENDPOINT: Setting = Setting::new(
     "the server that speaks S3, https://…; unset: Amazon's, of the region",
 )
 .also(&["AWS_ENDPOINT_URL"]);
-const REGION: Setting =
-    Setting::new("archive.region", Kind::Text, USED_BY, "the region of the bucket").default("us-east-1").also(&["AWS_REGION"]);
+const REGION: Setting = Setting::new("archive.region", Kind::Text, USED_BY, "the region of the bucket")
+    .default("us-east-1")
+    .also(&["AWS_REGION"]);
 const KEY_ID: Setting = Setting::new("archive.access_key_id", Kind::Text, USED_BY, "the id of the access key for S3")
     .also(&["AWS_ACCESS_KEY_ID"]);
 const SECRET: Setting =

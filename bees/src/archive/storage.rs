@@ -60,7 +60,8 @@ impl Storage {
         if let Some(endpoint) = &access.endpoint {
             let is_plain = endpoint.starts_with("http://");
             // Servers of one's own have no name for each bucket.
-            builder = builder.with_endpoint(endpoint).with_allow_http(is_plain).with_virtual_hosted_style_request(false);
+            builder =
+                builder.with_endpoint(endpoint).with_allow_http(is_plain).with_virtual_hosted_style_request(false);
         }
         if let (Some(key_id), Some(secret)) = (&access.key_id, &access.secret) {
             builder = builder.with_access_key_id(key_id).with_secret_access_key(secret.expose_secret());
@@ -131,7 +132,9 @@ impl Objects for Storage {
         };
         if found.meta.size > ARCHIVE_OBJECT_BYTES_MAX {
             let size = found.meta.size;
-            return Err(ArchiveError::Damaged(format!("the object {name:?} has {size} bytes, the most is {ARCHIVE_OBJECT_BYTES_MAX}")));
+            return Err(ArchiveError::Damaged(format!(
+                "the object {name:?} has {size} bytes, the most is {ARCHIVE_OBJECT_BYTES_MAX}"
+            )));
         }
         found.bytes().await.map(Some).map_err(|error| self.failed(&error))
     }

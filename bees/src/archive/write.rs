@@ -122,7 +122,10 @@ impl Archive {
             let Ok(envelope) = Envelope::from_json(&bytes) else { continue };
             let Ok(signed) = Signed::open(&colony, Some(&self.client.id()), &envelope) else { continue };
             let manifest = &signed.manifest;
-            if manifest.previous != end.previous || manifest.number != end.number || manifest_name(&manifest.object) != name {
+            if manifest.previous != end.previous
+                || manifest.number != end.number
+                || manifest_name(&manifest.object) != name
+            {
                 continue;
             }
             match self.whole_lines(&signed).await {
@@ -139,7 +142,12 @@ impl Archive {
     }
 
     /// Reads finished processes until an object is full; true if there are no more.
-    async fn gather(&self, end: &End, until_ms: i64, report: &mut ArchiveReport) -> Result<(Lines, bool), ArchiveError> {
+    async fn gather(
+        &self,
+        end: &End,
+        until_ms: i64,
+        report: &mut ArchiveReport,
+    ) -> Result<(Lines, bool), ArchiveError> {
         let mut lines = Lines::default();
         let mut page_token = String::new();
         let most = usize::try_from(ARCHIVE_PROCESSES_MAX).unwrap_or(usize::MAX);
@@ -191,7 +199,8 @@ impl Archive {
     async fn read_back(&self, signed: Signed) -> Result<Vec<Bytes>, ArchiveError> {
         let name = manifest_name(&signed.manifest.object);
         let stored = self.objects.get(&name).await?.ok_or_else(|| ArchiveError::Missing(name.clone()))?;
-        let stored = Envelope::from_json(&stored).map_err(|error| ArchiveError::Damaged(format!("{name:?}: {error}")))?;
+        let stored =
+            Envelope::from_json(&stored).map_err(|error| ArchiveError::Damaged(format!("{name:?}: {error}")))?;
         if stored != signed.envelope {
             return Err(ArchiveError::Damaged(format!("{name:?} is not what was written")));
         }
@@ -201,12 +210,15 @@ impl Archive {
     /// Reads the lines of an object that is not recorded: nothing of it can be erased.
     async fn whole_lines(&self, signed: &Signed) -> Result<Vec<Bytes>, ArchiveError> {
         let lines = read_lines(&*self.objects, signed).await?.lines.into_iter().collect::<Option<Vec<_>>>();
-        lines.ok_or_else(|| ArchiveError::Damaged(format!("the object {:?} is erased, and not recorded", signed.manifest.object)))
+        lines.ok_or_else(|| {
+            ArchiveError::Damaged(format!("the object {:?} is erased, and not recorded", signed.manifest.object))
+        })
     }
 
     /// Tells the broker what is in an object, from the lines that were read back.
     async fn record(&self, envelope: &Envelope, lines: &[Bytes]) -> Result<i64, ArchiveError> {
-        let (mut process_ids, mut finished_at_ms) = (Vec::with_capacity(lines.len() * 16), Vec::with_capacity(lines.len()));
+        let (mut process_ids, mut finished_at_ms) =
+            (Vec::with_capacity(lines.len() * 16), Vec::with_capacity(lines.len()));
         for line in lines {
             let line = Line::read(line)?;
             process_ids.extend_from_slice(line.process_id()?.as_bytes());

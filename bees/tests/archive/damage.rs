@@ -14,7 +14,8 @@ async fn a_changed_byte_is_named_and_nothing_of_it_comes_back(colony: TestColony
     let mut scene = Scene::new(colony, 3).await;
     archive_all(&scene.archive()).await.unwrap();
     scene.leave().await;
-    let object = files(scene.folder.path()).into_iter().find(|path| path.extension().is_some_and(|end| end == "zst")).unwrap();
+    let object =
+        files(scene.folder.path()).into_iter().find(|path| path.extension().is_some_and(|end| end == "zst")).unwrap();
     let mut bytes = std::fs::read(&object).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

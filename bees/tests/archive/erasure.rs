@@ -93,7 +93,8 @@ async fn what_the_bee_did_not_write_is_not_deleted(colony: TestColony) {
     let object = scene.client.find_archive(scene.ids[0]).await.unwrap().object;
     let folder = scene.folder.path().join(&object).parent().unwrap().to_owned();
     // As if another bee had left them: the same number, and other lines; and no object at all.
-    let foreign = [("0000000001-0123456789abcdef.jsonl.zst", &b"{\"a\":1}\n{}\n{}\n"[..]), ("0000000001-x.jsonl.zst", b"")];
+    let foreign =
+        [("0000000001-0123456789abcdef.jsonl.zst", &b"{\"a\":1}\n{}\n{}\n"[..]), ("0000000001-x.jsonl.zst", b"")];
     for (name, lines) in foreign {
         std::fs::write(folder.join(name), zstd::bulk::compress(lines, 3).unwrap()).unwrap();
     }

@@ -28,7 +28,10 @@ async fn whatever_step_it_dies_at_the_archive_is_whole(colony: TestColony) {
             scene.archive().retention_enforce(|_| {}, &token).await.ok();
         }
     }
-    assert!((8..2 * STEPS).contains(&kills), "{kills} kills: some before every step, and the last steps are beyond the end");
+    assert!(
+        (8..2 * STEPS).contains(&kills),
+        "{kills} kills: some before every step, and the last steps are beyond the end"
+    );
     archive_all(&scene.archive()).await.unwrap();
     let checked = scene.archive().compliance_check(|_| {}, &CancellationToken::new()).await.unwrap();
     assert_eq!((checked.is_good, checked.unarchived), (true, 0));

@@ -1,9 +1,5 @@
 //! The archive bee on real brokers, over both databases, with a folder and with a server that speaks S3.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "these are tests"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 /// Runs each named test, an `async fn(TestColony)`, on a broker over SQLite and on one over Postgres.
 macro_rules! on_each_store {

@@ -158,7 +158,12 @@ fn unarchived(unarchived: UnarchivedProcess) -> pb::FinishedProcess {
         own_reason: process.reason.clone(),
         progress,
         revocations: revocations.into_iter().map(revoked).collect(),
-        attempts: process.attempts.into_iter().map(|one| (grant(one.executor), one)).map(|(by, one)| encode::attempt(one, by)).collect(),
+        attempts: process
+            .attempts
+            .into_iter()
+            .map(|one| (grant(one.executor), one))
+            .map(|(by, one)| encode::attempt(one, by))
+            .collect(),
         attributes: process.attributes.into_iter().map(running::attribute).collect(),
         logs: process.logs.into_iter().map(running::kept_line).collect(),
     }
@@ -171,7 +176,8 @@ fn new_object(request: pb::AddArchiveRequest) -> Result<NewObject, Error> {
         return Err(Error::field("process_ids", "has 16 bytes for each time in `finished_at_ms`"));
     }
     let processes = ids.iter().zip(request.finished_at_ms);
-    let cursor = |(id, finished_at_ms): (&[u8; 16], i64)| FinishedCursor { finished_at_ms, process_id: Uuid::from_bytes(*id) };
+    let cursor =
+        |(id, finished_at_ms): (&[u8; 16], i64)| FinishedCursor { finished_at_ms, process_id: Uuid::from_bytes(*id) };
     Ok(NewObject { manifest, processes: processes.map(cursor).collect() })
 }
 
@@ -185,12 +191,16 @@ fn keep_ms(ms: i64) -> Result<i64, Error> {
 /// Decodes a process to put back.
 fn restored(finished: pb::FinishedProcess) -> Result<RestoredProcess, Error> {
     let shown = finished.process.ok_or_else(|| Error::field("processes.process", "is missing"))?;
-    let (spec, submitter) = (decode::envelope("processes.spec", finished.spec)?, decode::envelope("processes.submitter_grant", finished.submitter_grant)?);
+    let (spec, submitter) = (
+        decode::envelope("processes.spec", finished.spec)?,
+        decode::envelope("processes.submitter_grant", finished.submitter_grant)?,
+    );
     let state = decode::process_state(shown.state)?;
     let (mut attempts, mut signed) = (Vec::new(), Vec::new());
     for attempt in finished.attempts {
         let grant = decode::envelope("processes.attempts.executor_grant", attempt.executor_grant)?;
-        let result = attempt.result.map(|result| decode::envelope("processes.attempts.result", Some(result))).transpose()?;
+        let result =
+            attempt.result.map(|result| decode::envelope("processes.attempts.result", Some(result))).transpose()?;
         attempts.push(Attempt {
             attempt: attempt.attempt,
             executor: GrantKey(0),
@@ -235,7 +245,8 @@ fn restored(finished: pb::FinishedProcess) -> Result<RestoredProcess, Error> {
 
 fn finished_progress(last: pb::FinishedProgress) -> Result<(FinishedProgress, Envelope, Option<Envelope>), Error> {
     let document = decode::envelope("processes.progress.document", last.document)?;
-    let checkpoint = last.checkpoint.map(|left| decode::envelope("processes.progress.checkpoint", Some(left))).transpose()?;
+    let checkpoint =
+        last.checkpoint.map(|left| decode::envelope("processes.progress.checkpoint", Some(left))).transpose()?;
     let progress = FinishedProgress {
         attempt: last.attempt,
         number: last.number,
@@ -243,13 +254,21 @@ fn finished_progress(last: pb::FinishedProgress) -> Result<(FinishedProgress, En
         percent: last.percent.filter(|percent| percent.is_finite()),
         message: last.message.map(decode::reason).transpose()?,
         document: parts(&document),
-        checkpoint: checkpoint.as_ref().map(parts).map(|(payload, signature)| (last.checkpoint_attempt, payload, signature)),
+        checkpoint: checkpoint
+            .as_ref()
+            .map(parts)
+            .map(|(payload, signature)| (last.checkpoint_attempt, payload, signature)),
     };
     Ok((progress, document, checkpoint))
 }
 
 fn log_line(process_id: Uuid, line: pb::LogLine) -> Result<LogLine, Error> {
-    let checked = running::log_line(pb::NewLogLine { time_ms: line.time_ms, level: line.level, message: line.message, fields: line.fields })?;
+    let checked = running::log_line(pb::NewLogLine {
+        time_ms: line.time_ms,
+        level: line.level,
+        message: line.message,
+        fields: line.fields,
+    })?;
     Ok(LogLine {
         line: LogCursor(line.line),
         process_id,
@@ -265,7 +284,8 @@ fn log_line(process_id: Uuid, line: pb::LogLine) -> Result<LogLine, Error> {
 
 fn attribute(attribute: pb::Attribute) -> Result<Attribute, Error> {
     let attempt = attribute.attempt;
-    let checked = running::new_attribute(pb::NewAttribute { kind: attribute.kind, key: attribute.key, value: attribute.value })?;
+    let checked =
+        running::new_attribute(pb::NewAttribute { kind: attribute.kind, key: attribute.key, value: attribute.value })?;
     Ok(Attribute { kind: checked.kind.as_str().to_owned(), key: checked.key, value: checked.value, attempt })
 }
 

@@ -103,7 +103,9 @@ async fn add_belongings(session: &mut Session, processes: &mut [FinishedProcess]
     rows::gather(processes, progress, |process, progress| process.progress = Some(progress));
     let found = session.rows(query(sql!("archives/list_unarchived_logs.sql")).bind(&ids)).await?;
     let lines = found.iter().map(|row| rows::finished_log(row)).collect::<StoreResult<Vec<_>>>()?;
-    rows::gather(processes, lines.into_iter().map(|line| (line.process_id, line)), |process, line| process.logs.push(line));
+    rows::gather(processes, lines.into_iter().map(|line| (line.process_id, line)), |process, line| {
+        process.logs.push(line)
+    });
     let found = session.rows(query(sql!("archives/list_unarchived_attributes.sql")).bind(&ids)).await?;
     let attributes = found.iter().map(|row| rows::finished_attribute(row)).collect::<StoreResult<Vec<_>>>()?;
     rows::gather(processes, attributes, |process, attribute| process.attributes.push(attribute));
@@ -197,7 +199,9 @@ async fn restore_once(
             .bind(process.ended_by.as_deref().map(checks::storable));
         session.changed(finished).await?;
         session.changed(query(sql!("archives/restore_attempts.sql")).bind(id).bind(&lists.attempts)).await?;
-        session.changed(query(sql!("archives/restore_progress.sql")).bind(id).bind(colony).bind(&lists.progress)).await?;
+        session
+            .changed(query(sql!("archives/restore_progress.sql")).bind(id).bind(colony).bind(&lists.progress))
+            .await?;
         session.changed(query(sql!("archives/restore_logs.sql")).bind(id).bind(colony).bind(&lists.logs)).await?;
         session.changed(query(sql!("archives/restore_log_totals.sql")).bind(id)).await?;
         session.changed(query(sql!("archives/restore_attributes.sql")).bind(id).bind(&lists.attributes)).await?;

@@ -19,8 +19,9 @@ pub mod schema;
 pub mod signatures;
 
 pub use contract::{
-    ArchiveStore, BrokerStore, BulkStore, ColonyStore, DependencyStore, EventStore, ExecutorStore, ExplainStore, GrantStore,
-    LeaseStore, LimitStore, OperationStore, PauseStore, ProcessStore, RetentionStore, RunningStore, Store, SweepStore,
+    ArchiveStore, BrokerStore, BulkStore, ColonyStore, DependencyStore, EventStore, ExecutorStore, ExplainStore,
+    GrantStore, LeaseStore, LimitStore, OperationStore, PauseStore, ProcessStore, RetentionStore, RunningStore, Store,
+    SweepStore,
 };
 pub use error::StoreError;
 

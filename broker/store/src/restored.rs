@@ -74,7 +74,8 @@ fn document(payload: &[u8]) -> String {
 pub fn attempts(process: &FinishedProcess) -> StoreResult<String> {
     let row = |attempt: &'_ crate::model::Attempt| {
         let ended_at_ms = attempt.ended_at_ms.ok_or_else(|| refused("an attempt that runs"))?;
-        let (payload, signature) = attempt.result.as_ref().map(|(payload, signature)| (&payload[..], &signature[..])).unzip();
+        let (payload, signature) =
+            attempt.result.as_ref().map(|(payload, signature)| (&payload[..], &signature[..])).unzip();
         Ok((ended_at_ms, payload.map(document), signature.map(hex::encode)))
     };
     let rows = process.attempts.iter().map(|attempt| {
@@ -99,7 +100,8 @@ pub fn attempts(process: &FinishedProcess) -> StoreResult<String> {
 ///
 /// [`StoreError::Refused`] for progress of an attempt that is not there.
 pub fn progress(process: &FinishedProcess) -> StoreResult<String> {
-    let executor = |attempt| process.executor(attempt).map(|key| key.0).ok_or_else(|| refused("progress without its attempt"));
+    let executor =
+        |attempt| process.executor(attempt).map(|key| key.0).ok_or_else(|| refused("progress without its attempt"));
     let rows = process.progress.iter().map(|last| {
         let checkpoint = last.checkpoint.as_ref();
         Ok(ProgressRow {

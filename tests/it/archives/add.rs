@@ -6,7 +6,11 @@ use apiary_tests::TestColony;
 
 use super::scene::{Scene, ended};
 
-on_each_store!(an_object_follows_the_one_before, what_does_not_fit_is_refused, what_was_redriven_meanwhile_is_not_recorded);
+on_each_store!(
+    an_object_follows_the_one_before,
+    what_does_not_fit_is_refused,
+    what_was_redriven_meanwhile_is_not_recorded
+);
 
 async fn an_object_follows_the_one_before(colony: TestColony) {
     let scene = Scene::new(colony).await;

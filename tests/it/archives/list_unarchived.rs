@@ -7,7 +7,11 @@ use uuid::Uuid;
 
 use super::scene::{Scene, ended, id_of};
 
-on_each_store!(a_finished_process_is_given_whole, pages_go_on_where_the_last_one_ended, a_revoked_grant_brings_its_revocation);
+on_each_store!(
+    a_finished_process_is_given_whole,
+    pages_go_on_where_the_last_one_ended,
+    a_revoked_grant_brings_its_revocation
+);
 
 async fn a_finished_process_is_given_whole(colony: TestColony) {
     let scene = Scene::new(colony).await;
@@ -16,7 +20,10 @@ async fn a_finished_process_is_given_whole(colony: TestColony) {
     assert!(all.is_sorted_by_key(ended));
     let whole = &all[0];
     let shown = scene.operator.get_process(scene.succeeded).await.unwrap();
-    assert_eq!((&whole.process, &whole.spec, &whole.submitter_grant), (&shown.process, &shown.spec, &shown.submitter_grant));
+    assert_eq!(
+        (&whole.process, &whole.spec, &whole.submitter_grant),
+        (&shown.process, &shown.spec, &shown.submitter_grant)
+    );
     assert_eq!((&whole.attempts, &whole.attributes), (&shown.attempts, &shown.attributes));
     assert_eq!(whole.attempts.len(), 2);
     let progress = whole.progress.as_ref().unwrap();

@@ -26,7 +26,10 @@ async fn what_left_comes_back_byte_for_byte(colony: TestColony) {
     assert_eq!(scene.operator.restore(all.clone(), KEEP).await.unwrap(), 0, "a repetition changes nothing");
     for process in &all {
         let shown = scene.operator.get_process(id_of(process)).await.unwrap();
-        assert_eq!((&shown.process, &shown.spec, &shown.attempts), (&process.process, &process.spec, &process.attempts));
+        assert_eq!(
+            (&shown.process, &shown.spec, &shown.attempts),
+            (&process.process, &process.spec, &process.attempts)
+        );
         assert_eq!(shown.attributes, process.attributes);
         assert_eq!(shown.progress, process.progress.as_ref().and_then(|last| last.document.clone()));
         let request = v1::ListLogsRequest { process_id: id_of(process).to_string(), ..Default::default() };
@@ -67,10 +70,13 @@ async fn what_is_not_signed_does_not_enter(colony: TestColony) {
     assert_eq!(refused(&|process| flip(&mut process.progress.as_mut().unwrap().document)).await, "INVALID");
     assert_eq!(refused(&|process| drop(process.attempts.pop())).await, "INVALID");
     assert_eq!(refused(&|process| process.attempts[1].result = None).await, "INVALID");
-    let shown = |process: &mut v1::FinishedProcess, state: v1::ProcessState| process.process.as_mut().unwrap().state = state.into();
+    let shown = |process: &mut v1::FinishedProcess, state: v1::ProcessState| {
+        process.process.as_mut().unwrap().state = state.into()
+    };
     assert_eq!(refused(&|process| shown(process, v1::ProcessState::Waiting)).await, "INVALID");
     assert_eq!(refused(&|process| shown(process, v1::ProcessState::Failed)).await, "INVALID");
-    let another = |process: &mut v1::FinishedProcess| process.process.as_mut().unwrap().process_id = Uuid::now_v7().to_string();
+    let another =
+        |process: &mut v1::FinishedProcess| process.process.as_mut().unwrap().process_id = Uuid::now_v7().to_string();
     assert_eq!(refused(&another).await, "INVALID");
     assert_eq!(refused(&|process| process.logs[0].attempt = 7).await, "INVALID");
     assert_eq!(scene.operator.get_process(scene.succeeded).await.unwrap_err().reason(), Some("NOT_FOUND"));

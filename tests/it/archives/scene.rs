@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use apiary_executor_sdk::wire::envelope_to_proto;
 use apiary_executor_sdk::{Client, v1};
-use apiary_identity::{ArchiveManifest, Clock as _, Content, Digest, Envelope, GrantRight, OutcomeKind, Role, SystemClock};
+use apiary_identity::{
+    ArchiveManifest, Clock as _, Content, Digest, Envelope, GrantRight, OutcomeKind, Role, SystemClock,
+};
 use apiary_tests::{TestColony, eventually};
 use jiff::Timestamp;
 use uuid::Uuid;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use apiary_tests::TestColony;
+use apiary_identity::{Clock as _, SystemClock};
+use apiary_tests::{TestColony, eventually};
 
-use super::scene::Scene;
+use super::scene::{Scene, ended};
 
 on_each_store!(an_archive_begins_once_and_keeps_what_is_not_in_it, only_who_may_archive_does);
 
@@ -15,7 +16,8 @@ async fn an_archive_begins_once_and_keeps_what_is_not_in_it(colony: TestColony) 
         assert_eq!((end.next_number, end.last_digest.as_str(), end.from_ms), (1, "", 0));
     }
     scene.retain(Duration::from_secs(1)).await;
-    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let last_ms = scene.unarchived().await.iter().map(ended).max().unwrap();
+    eventually("everything is past its retention", async || SystemClock.now_ms() > last_ms + 1000).await;
     assert_eq!(scene.operator.enforce_retention().await.unwrap().deleted, 0);
     assert_eq!(scene.unarchived().await.len(), 3);
 }

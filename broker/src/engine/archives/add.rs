@@ -22,14 +22,23 @@ impl Engine {
         let (colony, now_ms) = (permit.colony(), self.clock.now_ms());
         let manifest: ArchiveManifest = new.manifest.open()?;
         if new.manifest.key_id != permit.key() {
-            return Err(Error::NotPermitted(format!("the manifest is signed by {}, and the call by another key", new.manifest.key_id)));
+            return Err(Error::NotPermitted(format!(
+                "the manifest is signed by {}, and the call by another key",
+                new.manifest.key_id
+            )));
         }
         if manifest.colony != colony.id {
-            return Err(Error::field("manifest.colony", format!("is {}, and the call is about {}", manifest.colony, colony.id)));
+            return Err(Error::field(
+                "manifest.colony",
+                format!("is {}, and the call is about {}", manifest.colony, colony.id),
+            ));
         }
         if u64::try_from(new.processes.len()) != Ok(manifest.processes) {
             let found = new.processes.len();
-            return Err(Error::field("process_ids", format!("has {found} processes, and the manifest {}", manifest.processes)));
+            return Err(Error::field(
+                "process_ids",
+                format!("has {found} processes, and the manifest {}", manifest.processes),
+            ));
         }
         let until_ms = manifest.until.as_millisecond();
         if until_ms > now_ms {
@@ -60,7 +69,11 @@ impl Engine {
             ))
         })?;
         tracing::info!(
-            colony = colony.name, number = manifest.number, object = manifest.object, processes = manifest.processes, recorded,
+            colony = colony.name,
+            number = manifest.number,
+            object = manifest.object,
+            processes = manifest.processes,
+            recorded,
             "object of the archive recorded"
         );
         Ok(recorded)

@@ -27,7 +27,8 @@ impl Engine {
         if !holds.iter().any(|hold| hold.name == ARCHIVE_HOLD) {
             return Err(Error::StateConflict(format!("colony `{}` has no archive: archive first", colony.name)));
         }
-        let (begun, now_ms, mut turn) = (Instant::now(), self.clock.now_ms(), RetentionTurn { deleted: 0, is_more: false });
+        let (begun, now_ms, mut turn) =
+            (Instant::now(), self.clock.now_ms(), RetentionTurn { deleted: 0, is_more: false });
         for (state, kept_ms) in self.retention.states() {
             let mut range = RetentionRange {
                 colony: colony.key,

@@ -84,7 +84,11 @@ impl Engine {
         keys.sort_unstable();
         keys.dedup();
         let grants = self.store.grants_by_key(&keys).await?;
-        let ids: Vec<Uuid> = grants.iter().filter_map(|grant| Grant::from_json(&grant.payload).ok()).map(|grant| grant.grant_id).collect();
+        let ids: Vec<Uuid> = grants
+            .iter()
+            .filter_map(|grant| Grant::from_json(&grant.payload).ok())
+            .map(|grant| grant.grant_id)
+            .collect();
         let revoked = grants.iter().any(|grant| grant.revoked_from_ms.is_some());
         let holders: Vec<Id> = grants.iter().filter_map(|grant| Id::from_slice(&grant.grantee).ok()).collect();
         // Few grants are revoked, and most pages need no further statement.
@@ -101,7 +105,8 @@ impl Engine {
             let is_revoked = own.values().any(|grant| grant.revoked_from_ms.is_some());
             let revocations = if is_revoked { revocations.clone() } else { Vec::new() };
             // One that was redriven between the two reads is left out.
-            let summary = summaries.remove(&process.process_id).filter(|summary| summary.since_ms == process.finished_at_ms)?;
+            let summary =
+                summaries.remove(&process.process_id).filter(|summary| summary.since_ms == process.finished_at_ms)?;
             Some(UnarchivedProcess { process, summary, grants: own, revocations })
         });
         Ok(proved.collect())

@@ -122,7 +122,8 @@ fn verify(colony: &Colony, restored: &RestoredProcess, now_ms: i64) -> Result<Sp
         }
         last = None;
         if let Some(result) = &signed.result {
-            let outcome = verify_result(&colony.id, &signed.grant, &restored.spec, attempt.attempt, result).map_err(broken)?;
+            let outcome =
+                verify_result(&colony.id, &signed.grant, &restored.spec, attempt.attempt, result).map_err(broken)?;
             last = Some(outcome.outcome);
         }
     }
@@ -144,7 +145,9 @@ fn verify(colony: &Colony, restored: &RestoredProcess, now_ms: i64) -> Result<Sp
     for (attempt, document) in signed {
         let (Some(attempt), Some(document)) = (attempt, document) else { continue };
         let at = process.attempts.iter().position(|one| one.attempt == attempt);
-        let by = at.and_then(|at| restored.attempts.get(at)).ok_or_else(|| invalid("progress of an attempt that is missing"))?;
+        let by = at
+            .and_then(|at| restored.attempts.get(at))
+            .ok_or_else(|| invalid("progress of an attempt that is missing"))?;
         // As for the attempt after it, which may go on from it.
         let next = attempt.saturating_add(1);
         let left = verify_progress(&colony.id, &by.grant, &restored.spec, next, document).map_err(broken)?;

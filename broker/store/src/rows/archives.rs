@@ -6,7 +6,9 @@ use uuid::Uuid;
 
 use super::{Columns, Fields};
 use crate::StoreResult;
-use crate::model::{Attribute, FinishedProcess, FinishedProgress, GrantKey, LogCursor, LogLine, SignedBytes, StoredArchive};
+use crate::model::{
+    Attribute, FinishedProcess, FinishedProgress, GrantKey, LogCursor, LogLine, SignedBytes, StoredArchive,
+};
 
 /// Reads an object from `number, object, digest, payload, signature, signer, recorded`.
 pub fn stored_archive(row: &dyn Columns) -> StoreResult<StoredArchive> {
@@ -61,7 +63,8 @@ pub fn finished_process(row: &dyn Columns) -> StoreResult<FinishedProcess> {
 /// Reads the last progress of a process, from the columns of `progress`.
 pub fn finished_progress(row: &dyn Columns) -> StoreResult<(Uuid, FinishedProgress)> {
     let (fields, process_id) = Fields::of_process(row, "progress")?;
-    let checkpoint = match (fields.document_if_any("checkpoint_payload")?, fields.bytes_if_any("checkpoint_signature")?) {
+    let checkpoint = match (fields.document_if_any("checkpoint_payload")?, fields.bytes_if_any("checkpoint_signature")?)
+    {
         (Some(payload), Some(signature)) => Some((fields.small("checkpoint_attempt")?, payload, signature)),
         _ => None,
     };

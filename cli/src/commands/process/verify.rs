@@ -105,7 +105,8 @@ pub(crate) async fn verify(client: &Client, process_id: Uuid) -> anyhow::Result<
 
 /// Reads an exported process and verifies its chain, without a broker.
 fn verify_file(colony: &Id, path: &Path) -> anyhow::Result<Verdict> {
-    let bundle = Bundle::read(&files::read(path, BUNDLE_BYTES_MAX, "a process has")?).map_err(|error| unread(&error))?;
+    let bundle =
+        Bundle::read(&files::read(path, BUNDLE_BYTES_MAX, "a process has")?).map_err(|error| unread(&error))?;
     if bundle.colony() != *colony {
         let words = format!("the file is of the colony {}, not of {colony}", bundle.colony());
         return Err(Fault::new(Exit::Broken, words).hint("pass the id of its colony, if you trust that one").into());
