@@ -12,7 +12,7 @@
 //! | [`Revocation`], [`Guard`] | the colony | a grant has ended; these arguments are refused |
 //! | [`Spec`] | a granted key | do this |
 //! | [`Progress`], [`Outcome`] | an executor's key | how far the work is; how it ended |
-//! | [`ArchiveManifest`], [`ArchiveErasure`] | the archive bee's key | these finished processes are in this object; these are erased from it |
+//! | [`ArchiveManifest`], [`ArchiveErasure`] | the archive bee's key | these processes are in this object; these are erased from it |
 //! | [`Request`] | any caller | I make this very call, now |
 //!
 //! A colony is its key, and its [`Id`] is all that a verifier has to know beforehand. It grants, a user asks, and everybody can check:
