@@ -7,11 +7,14 @@ use serde_json::Value;
 use crate::hold;
 use crate::tree::file;
 
+/// Pages, by method and path.
+type Pages<'a> = BTreeSet<(&'a str, &'a str)>;
+
 /// The description of all pages.
 const DESCRIPTION: &str = "docs/openapi.json";
 /// The file with each door's pages, the reader of the pages in it, and the door's tag in the description. Paths of the
 /// adapter's webhooks are settings, and not listed.
-const DOORS: [(&str, fn(&str) -> BTreeSet<(&str, &str)>, &str); 2] =
+const DOORS: [(&str, fn(&str) -> Pages<'_>, &str); 2] =
     [("broker/src/auth/policy.rs", rows, "broker"), ("adapters/src/server/routes.rs", routes, "adapter")];
 /// The file that routes the broker's pages: by the policy's table alone.
 const ROUTER: &str = "broker/src/rpc/http.rs";
@@ -47,14 +50,14 @@ fn the_broker_routes_no_page_beside_the_policy() {
 }
 
 /// Returns the pages of the policy's table: `Name: "GET" "/path" Need`.
-fn rows(code: &str) -> BTreeSet<(&str, &str)> {
+fn rows(code: &str) -> Pages<'_> {
     let table = code.split("\npages! {\n").nth(1).and_then(|rest| rest.split("\n}").next()).unwrap_or_default();
     let texts = table.lines().map(|row| row.split('"').skip(1).step_by(2));
     texts.filter_map(|mut texts| Some((texts.next()?, texts.next()?))).collect()
 }
 
 /// Returns the pages that a router names: `.route("/path", get(…))`.
-fn routes(code: &str) -> BTreeSet<(&str, &str)> {
+fn routes(code: &str) -> Pages<'_> {
     let calls = code.split(".route(\"").skip(1);
     calls
         .filter_map(|call| {
@@ -66,7 +69,7 @@ fn routes(code: &str) -> BTreeSet<(&str, &str)> {
 }
 
 /// Returns the method and path of the operations with this tag, but for webhooks.
-fn described<'a>(description: &'a Value, tag: &str) -> BTreeSet<(&'a str, &'a str)> {
+fn described<'a>(description: &'a Value, tag: &str) -> Pages<'a> {
     let paths = description["paths"].as_object().into_iter().flatten();
     let operations = paths.filter(|(path, _)| !path.starts_with("/webhooks/")).flat_map(|(path, page)| {
         let operations = page.as_object().into_iter().flatten();
