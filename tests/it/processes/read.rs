@@ -223,7 +223,7 @@ async fn an_unknown_page_is_told_the_nearest(colony: TestColony) {
         ("/health", "`/healthz`"),
         ("/healthz/", "`/healthz`"),
         ("/openapi.yaml", "`/openapi.json`"),
-        ("/metrics", "`/readyz`"),
+        ("/metric", "`/metrics`"),
         ("/", "`/healthz`"),
     ];
     for (target, nearest) in table {
