@@ -53,7 +53,7 @@ async fn a_refused_event_is_told_of_retried_and_ends_when_its_sender_sends_it_ag
     let events = eventually("all are set aside", async || Some(set_aside(&parts).await).filter(|all| all.len() == 4));
     let events = events.await;
     assert!(events[1].contains("evt_test00000001"), "{events:?}");
-    let shown = json(&parts, &["spool", "show", &events[1]]).await;
+    let shown = json(&parts, &["spool", "show", &events[1], "--payload"]).await;
     assert!(shown["reason"] == "ARGS_REFUSED" && shown["spec"]["function"] == "stripe.event", "{shown}");
     let doctor = json(&parts, &["doctor", "--only", "webhook"]).await;
     let words = doctor["findings"].to_string();
