@@ -120,7 +120,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         return Err(Fault::failure(format!("`{event}` was not found, but {problem}")).into());
     }
     let fault = Fault::new(Exit::NotFound, format!("no place has `{event}`: it never came, or it has no route"));
-    let hint = "`apiary webhook routes` shows the types that went nowhere; the sender's own page shows its deliveries";
+    let hint = "`apiary webhook routes` shows the types that went nowhere, the sender's own page its deliveries; \
+                a key with `read_own` alone sees none of the adapter's processes";
     Err(fault.hint(hint).into())
 }
 
