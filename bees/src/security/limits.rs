@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-/// Events of the colony's stream that one run looks at; of more, the last of each kind.
-pub(super) const EVENTS_READ_MAX: usize = 20_000;
+/// Events of the colony's stream that one run looks at; of more, the last of each kind. They are most of the memory that the bee takes.
+pub(super) const EVENTS_READ_MAX: usize = 8000;
 /// Events of a page of the stream.
-pub(super) const EVENTS_PAGE: i32 = 1000;
+pub(super) const EVENTS_PAGE: i32 = 500;
 /// Pages of the stream that one run reads.
-pub(super) const EVENTS_PAGES_MAX: usize = 250;
+pub(super) const EVENTS_PAGES_MAX: usize = 500;
 /// Events in the arguments.
 pub(super) const EVENTS_SUBMITTED_MAX: usize = 2000;
 /// Bytes of each text of an event in the arguments.

@@ -39,7 +39,9 @@ impl Sample {
 
     /// Returns the facts, each kind in the order of the stream.
     pub(super) fn into_facts(self) -> Vec<Fact> {
-        self.kinds.into_values().flatten().collect()
+        let mut facts = Vec::with_capacity(self.count);
+        self.kinds.into_values().for_each(|kind| facts.extend(kind));
+        facts
     }
 
     fn leave_out(&mut self) {
