@@ -350,7 +350,11 @@ mod tests {
         let many: Vec<_> = (0..100).map(|number| refused(0, &format!("address {number}"), 500)).collect();
         let report = evaluate(&many, &Thresholds::default());
         assert_eq!((report.reasons.len(), report.more), (100, 1));
-        assert_eq!((report.score, report.level), (97, Level::Critical), "three subjects of a rule count, and the flood");
+        assert_eq!(
+            (report.score, report.level),
+            (97, Level::Critical),
+            "three subjects of a rule count, and the flood"
+        );
     }
 
     #[test]
