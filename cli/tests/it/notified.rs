@@ -77,6 +77,9 @@ fn a_dead_letter_a_silent_bee_and_an_ending_key_are_told_once_with_the_remedy_an
     }
 }
 
+/// Settings that keep a part from Slack and from pinging.
+const SILENT: [(&str, &str); 2] = [("APIARY_NOTIFY_SLACK_URL", ""), ("APIARY_NOTIFY_PING_URL", "")];
+
 /// A broker, an adapter and a finance bee, each a process of its own, with keys and settings for all.
 struct Shop {
     scene: Scene,
@@ -105,7 +108,7 @@ impl Shop {
             settings.push((name.to_owned(), value.to_owned()));
         }
         let shop = Self { scene, settings };
-        let _broker = shop.start(&["broker"], &[("APIARY_NOTIFY_SLACK_URL", ""), ("APIARY_NOTIFY_PING_URL", "")]);
+        let _broker = shop.start(&["broker"], &SILENT);
         shop.run(&["doctor", "--only", "broker", "--wait", "30s"]).ok();
         shop.run(&["colony", "create", "shop", "--id", &colony, "--key-file", "owner.pem"]).ok();
         for (key, role, name) in [(&adapter, "user", "adapter"), (&bee, "executor", "finance")] {
@@ -119,6 +122,18 @@ impl Shop {
         let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let settings: Vec<(String, String)> = self.settings.iter().cloned().chain(more).collect();
         Part::start(&self.scene, &settings, part)
+    }
+
+    /// Starts the finance bee, whose state of record nobody serves.
+    fn start_bee(&self, nowhere: &Port) -> Part {
+        let supabase = format!("http://{}", nowhere.address());
+        let settings = [
+            ("APIARY_KEY_FILE", "bee.pem"),
+            ("APIARY_FINANCE_RECORD", "supabase"),
+            ("SUPABASE_URL", &supabase),
+            ("SUPABASE_SERVICE_ROLE_KEY", "only-for-this-test"),
+        ];
+        self.start(&["bee", "finance"], &settings)
     }
 
     fn run(&self, arguments: &[&str]) -> Ran {
@@ -151,14 +166,7 @@ fn a_stuck_spool_is_told_by_the_adapter_and_a_waiting_payment_by_the_broker_each
         assert_eq!(places.count(&["OPEN", kind]), 1, "{:?}", places.slack());
     }
 
-    let supabase = format!("http://{}", nowhere.address());
-    let finance = [
-        ("APIARY_KEY_FILE", "bee.pem"),
-        ("APIARY_FINANCE_RECORD", "supabase"),
-        ("SUPABASE_URL", &supabase),
-        ("SUPABASE_SERVICE_ROLE_KEY", "only-for-this-test"),
-    ];
-    let _bee = shop.start(&["bee", "finance"], &finance);
+    let _bee = shop.start_bee(&nowhere);
     let waits = "WAITS_ON_SURROUNDINGS (record-unavailable) in colony `shop`";
     let remedy = "nothing is lost, and they go on by themselves once that is mended";
     eventually("the payment is told", || (places.count(&["OPEN", waits, remedy]) == 1).then_some(()));
@@ -167,6 +175,20 @@ fn a_stuck_spool_is_told_by_the_adapter_and_a_waiting_payment_by_the_broker_each
     assert_eq!(places.count(&["OPEN", waits, process]), 1, "{:?}", places.slack());
     shop.run(&["process", "cancel", process, "--key-file", "colony.pem"]).ok();
     eventually("it waits no longer", || (places.count(&["RESOLVED", waits]) == 1).then_some(()));
+}
+
+#[test]
+fn the_ping_of_a_bee_without_a_broker_stops_and_comes_back_with_it() {
+    let (places, ports, nowhere) = (Places::open(), [Port::take(), Port::take()], Port::take());
+    let [listen, door] = ports.each_ref().map(|port| port.address().to_string());
+    let shop = Shop::new(&places, &listen, &door);
+    let _bee = shop.start_bee(&nowhere);
+    eventually("the bee reports it", || {
+        places.slack().iter().any(|text| text.starts_with("[apiary bee finance] BROKER_AWAY")).then_some(())
+    });
+    assert_eq!(places.pings(), 0, "a bee without a broker is not well");
+    let _broker = shop.start(&["broker"], &SILENT);
+    eventually("it is well again", || (places.pings() > 0).then_some(()));
 }
 
 #[test]

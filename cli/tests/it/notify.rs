@@ -147,29 +147,6 @@ fn a_webhook_reports_a_dead_broker_everywhere_once_whatever_restarts_and_that_it
 }
 
 #[test]
-fn the_ping_of_a_bee_without_a_broker_stops_and_comes_back_with_it() {
-    let (scene, places, port) = (Scene::new(), Places::open(), Port::take());
-    let colony = scene.new_key("key.pem");
-    let mut variables = places.variables();
-    for (name, value) in [
-        ("APIARY_COLONY", colony.as_str()),
-        ("APIARY_KEY_FILE", "key.pem"),
-        ("APIARY_BROKER", &format!("http://{}", port.address())),
-    ] {
-        variables.push((name.to_owned(), value.to_owned()));
-    }
-    let _bee = Part::start(&scene, &variables, &["bee", "echo"]);
-    eventually("the bee reports it", || {
-        places.slack().iter().any(|text| text.starts_with("[apiary bee echo] BROKER_AWAY")).then_some(())
-    });
-    assert_eq!(places.pings(), 0, "a bee without a broker is not well");
-    let listen = port.address().to_string();
-    let database = [("APIARY_DATABASE_URL".to_owned(), "sqlite:broker.db".to_owned())];
-    let _broker = Part::start(&scene, &database, &["broker", "--listen", &listen]);
-    eventually("it is well again", || (places.pings() > 0).then_some(()));
-}
-
-#[test]
 fn findings_of_a_colony_are_sent_once_across_a_kill_with_their_name_and_their_end() {
     let (scene, places) = (Scene::new(), Places::open());
     let start = || {
