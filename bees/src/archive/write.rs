@@ -225,7 +225,7 @@ impl Archive {
             finished_at_ms.push(line.finished_at_ms());
         }
         let manifest = Some(envelope_to_proto(envelope));
-        let request = v1::AddArchiveRequest { manifest, process_ids: process_ids.into(), finished_at_ms };
+        let request = v1::AddArchiveRequest { manifest, process_ids, finished_at_ms };
         Ok(self.client.add_archive(request).await?.recorded)
     }
 }

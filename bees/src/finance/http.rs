@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response, Url, redirect};
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::limits::{CONNECT_TIMEOUT, RETRY_AFTER_MAX};
 
@@ -63,6 +64,13 @@ fn is_loopback(url: &Url) -> bool {
 /// Sends a request, and waits at most so long for the head of its answer.
 pub(crate) async fn send(request: RequestBuilder, timeout: Duration) -> Result<Response, NoAnswer> {
     request.timeout(timeout).send().await.map_err(|error| no_answer(error, timeout))
+}
+
+/// Takes the key out of an answer that is about to be quoted: some gateways show what they were asked.
+pub(crate) fn hide(body: &[u8], key: &SecretString) -> Vec<u8> {
+    let key = key.expose_secret().trim();
+    let text = String::from_utf8_lossy(body);
+    if key.is_empty() { body.to_vec() } else { text.replace(key, "(the key)").into_bytes() }
 }
 
 /// Reads the body, up to a bound, so that no answer exhausts the memory. `timeout` is that of the call.

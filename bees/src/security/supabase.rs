@@ -33,6 +33,7 @@ const QUOTED_CHARS_MAX: usize = 200;
 pub(super) struct Accounts {
     http: Client,
     users: Url,
+    key: SecretString,
     outbound: Outbound<AccountError>,
     clock: Arc<dyn Clock>,
 }
@@ -106,7 +107,7 @@ impl Accounts {
         let mut headers: HeaderMap = supabase_headers(key).map_err(|error| AccountError::Setting(error.to_string()))?;
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let http = http::client(headers).map_err(AccountError::Setting)?;
-        Ok(Self { http, users, outbound: Outbound::new(retries), clock })
+        Ok(Self { http, users, key: key.clone(), outbound: Outbound::new(retries), clock })
     }
 
     /// Reads an account.
@@ -145,8 +146,11 @@ impl Accounts {
         let status = response.status();
         let retry_after = http::retry_after(response.headers(), self.clock.now());
         let body = http::read(response, ANSWER_BYTES_MAX, CALL_TIMEOUT).await.map_err(no_answer)?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        let body = http::hide(&body, &self.key);
         match (status, user_id) {
-            (status, _) if status.is_success() => Ok(body),
             (StatusCode::NOT_FOUND, Some(user_id)) if is_no_user(&body) => Err(AccountError::Unknown(user_id)),
             (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => {
                 Err(AccountError::KeyRefused(quote(status, &body)))

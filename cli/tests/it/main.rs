@@ -31,6 +31,7 @@ mod record;
 mod running_apart;
 mod scene;
 mod sdk_examples;
+mod secrets;
 mod shadow;
 mod shell_executor;
 mod shop;

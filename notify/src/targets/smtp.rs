@@ -1,6 +1,8 @@
 //! Mail.
 
 use apiary_settings::{SettingError, Values};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message as Mail, Tokio1Executor};
@@ -52,7 +54,7 @@ impl Smtp {
             .timeout(Some(SEND_TIMEOUT))
             .build();
         let sent = tokio::time::timeout(SEND_TIMEOUT, transport.send(mail)).await;
-        let words = |text: String| clipped(&plain(&http::without_secrets(&self.url, &text)), ANSWER_CHARS_MAX);
+        let words = |text: String| clipped(&plain(&self.hidden(&text)), ANSWER_CHARS_MAX);
         match sent {
             Ok(Ok(answer)) => {
                 let lines: Vec<&str> = answer.message().collect();
@@ -61,6 +63,18 @@ impl Smtp {
             Ok(Err(error)) => Err(SendError::new(words(with_causes(&error)))),
             Err(_) => Err(SendError::new(format!("no answer within {} s", SEND_TIMEOUT.as_secs()))),
         }
+    }
+
+    /// Takes the password out of a text, also as the protocol writes it: some servers show what they were told.
+    fn hidden(&self, text: &str) -> String {
+        let user = percent_decoded(self.url.username());
+        let password = percent_decoded(self.url.password().unwrap_or_default());
+        if password.is_empty() {
+            return text.to_owned();
+        }
+        let plain_login = STANDARD.encode(format!("\0{user}\0{password}"));
+        let forms = [plain_login, STANDARD.encode(&password), password];
+        forms.iter().fold(text.to_owned(), |text, form| text.replace(form, "(the password)"))
     }
 
     fn mail(&self, message: &Message) -> Result<Mail, lettre::error::Error> {
@@ -98,6 +112,26 @@ fn is_here(url: &Url) -> bool {
     http::is_loopback(url)
 }
 
+/// Undoes the escapes of a URL.
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, others @ ..] = rest {
+        let digits = others.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &others[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = others;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 fn with_causes(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
     let mut source = error.source();
@@ -132,6 +166,19 @@ mod tests {
             let error = read(url).unwrap_err().to_string();
             assert!(error.starts_with("`notify.smtp_url` ") && !error.contains("hidden"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_password_that_a_server_repeats_is_hidden_in_every_form() {
+        let from: Mailbox = "Apiary <apiary@example.com>".parse().unwrap();
+        let url = read("smtps://ada%40example.com:hunter%2F2@mail.example").unwrap();
+        let smtp = Smtp { url, from: from.clone(), to: vec![from] };
+        for told in ["hunter/2".to_owned(), STANDARD.encode("hunter/2"), STANDARD.encode("\0ada@example.com\0hunter/2")]
+        {
+            let words = smtp.hidden(&format!("535 rejected: AUTH {told} now"));
+            assert_eq!(words, "535 rejected: AUTH (the password) now");
+        }
+        assert_eq!(percent_decoded("a%2gb%"), "a%2gb%");
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::{error, key};
 pub(super) struct PostgrestClient {
     http: Client,
     base: Url,
+    key: SecretString,
     clock: Arc<dyn Clock>,
 }
 
@@ -28,7 +29,7 @@ impl PostgrestClient {
         let mut headers: HeaderMap = key::headers(key)?;
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let http = http::client(headers).map_err(RecordError::Setting)?;
-        Ok(Self { http, base, clock })
+        Ok(Self { http, base, key: key.clone(), clock })
     }
 
     /// Calls a function with named arguments: `POST /rest/v1/rpc/<function>`.
@@ -57,7 +58,10 @@ impl PostgrestClient {
         let status = response.status();
         let retry_after = http::retry_after(response.headers(), self.clock.now());
         let body = http::read(response, ANSWER_BYTES_MAX, timeout).await.map_err(unavailable)?;
-        if status.is_success() { Ok(body) } else { Err(error::of(status, retry_after, &body)) }
+        match status.is_success() {
+            true => Ok(body),
+            false => Err(error::of(status, retry_after, &http::hide(&body, &self.key))),
+        }
     }
 }
 

@@ -12,13 +12,15 @@ use super::super::sqlstate;
 
 /// Characters quoted from an answer that is not PostgREST's.
 const QUOTED_CHARS_MAX: usize = 200;
+/// Characters quoted from a message of PostgREST or Postgres.
+const MESSAGE_CHARS_MAX: usize = 300;
 
 /// Converts an error answer by the code of Postgres or PostgREST. Without a code, the HTTP status only selects the
 /// advice.
 pub(super) fn of(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> RecordError {
     let error = match PostgrestError::read(body) {
-        Some(PostgrestError { code, message }) => of_code(&code, &message),
-        None => of_gateway(status, &quote(body)),
+        Some(PostgrestError { code, message }) => of_code(&code, &quote(message.as_bytes(), MESSAGE_CHARS_MAX)),
+        None => of_gateway(status, &quote(body, QUOTED_CHARS_MAX)),
     };
     match error {
         RecordError::Unavailable { what, .. } => RecordError::Unavailable { what, retry_after },
@@ -62,8 +64,8 @@ fn is_transient(status: StatusCode) -> bool {
     matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS)
 }
 
-fn quote(body: &[u8]) -> String {
-    String::from_utf8_lossy(body).chars().filter(|character| !character.is_control()).take(QUOTED_CHARS_MAX).collect()
+fn quote(body: &[u8], chars_max: usize) -> String {
+    String::from_utf8_lossy(body).chars().filter(|character| !character.is_control()).take(chars_max).collect()
 }
 
 #[cfg(test)]
@@ -113,7 +115,10 @@ mod tests {
     #[test]
     fn an_answer_of_a_gateway_is_quoted_in_part() {
         let page = format!("<html>\u{1b}[31m{}</html>", "x".repeat(10_000));
-        let text = of(StatusCode::BAD_GATEWAY, None, page.as_bytes()).to_string();
-        assert!(text.len() < 500 && !text.contains('\u{1b}'), "{text}");
+        let coded = format!("{{\"code\":\"PGRST000\",\"message\":\"\\u001b[31m\\n{}\"}}", "x".repeat(10_000));
+        for answer in [page, coded] {
+            let text = of(StatusCode::BAD_GATEWAY, None, answer.as_bytes()).to_string();
+            assert!(text.len() < 500 && !text.contains(['\u{1b}', '\n']), "{text}");
+        }
     }
 }
