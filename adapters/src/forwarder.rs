@@ -6,6 +6,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use apiary_daemon::traces::{Part, Span, TraceContext};
 use apiary_daemon::{Notices, Throttle};
 use apiary_executor_sdk::limits::sending_time;
 use apiary_identity::{Clock, Document as _, Spec};
@@ -173,10 +174,23 @@ impl Forwarder {
         let stamp = Spec::new(spec.colony, &spec.executor_type, &spec.function, self.clock.now());
         (spec.process_id, spec.submit_by) = (stamp.process_id, stamp.submit_by);
         let time = FORWARD_TIMEOUT + sending_time(waiting.spec.len());
-        match timeout(time, self.sink.submit(&spec)).await {
+        let trace = spec.traceparent.as_deref().and_then(TraceContext::parse);
+        let begun_ms = self.clock.now_ms();
+        let answer = match timeout(time, self.sink.submit(&spec)).await {
             Ok(answer) => answer,
             Err(_) => Err(self.late(waiting, time).await),
+        };
+        // A broker that is away for a day would fill the trace with calls in vain.
+        if answer.as_ref().is_err_and(|error| error.pause_max().is_some()) {
+            return answer;
         }
+        let span = Span::of_call(Part::Webhook, "submit", trace).of_process(spec.process_id);
+        let answer = span.since_ms(begun_ms).end(answer);
+        if answer.is_ok() {
+            // Its time in the spool, until now.
+            drop(Span::within(Part::Webhook, "wait in spool", trace).since_ms(waiting.received_ms));
+        }
+        answer
     }
 
     /// Returns the error of an event without an answer in time. A large one that the connection does not carry, although

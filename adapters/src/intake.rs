@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apiary_daemon::Throttle;
+use apiary_daemon::traces::{self, Part, Span};
 use apiary_executor_sdk::SubmitResult;
 use apiary_identity::{Clock, Spec};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -72,6 +73,7 @@ impl Intake {
         }
         // The spool takes also events that the broker rejects for good: the sender would only repeat them, and give up
         // in the end. The forwarder sets them aside.
+        let _span = Span::within(Part::Webhook, "spool", traces::current()).of_process(spec.process_id);
         match timeout_at(deadline, self.spool.append(spec, self.clock.now_ms())).await {
             Ok(Ok(Appended::Kept)) => {
                 self.counters.spooled.add_one();
@@ -112,8 +114,9 @@ impl Intake {
 
     async fn submit(&self, spec: &Spec) -> Result<SubmitResult, SinkError> {
         let after = self.submit_timeout;
+        let span = Span::of_call(Part::Webhook, "submit", traces::current()).of_process(spec.process_id);
         let answer = timeout(after, self.sink.submit(spec)).await;
-        let answer = answer.unwrap_or_else(|_| Err(SinkError::late(after)));
+        let answer = span.end(answer.unwrap_or_else(|_| Err(SinkError::late(after))));
         self.contact.note(&answer);
         answer
     }

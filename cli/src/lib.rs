@@ -22,6 +22,7 @@ mod reload;
 mod room;
 mod settings;
 mod snapshot;
+mod traces;
 mod up;
 
 use std::process::ExitCode;

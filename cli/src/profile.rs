@@ -14,7 +14,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::exit::Fault;
 use crate::settings::{Settings, table};
-use crate::{files, keys};
+use crate::{files, keys, traces};
 
 /// Value for a direct connection to the broker, whatever proxy the environment names.
 const NO_PROXY: &str = "none";
@@ -28,6 +28,7 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
 pub(crate) fn supervisor(settings: &Settings) -> Supervisor {
     let supervisor = Supervisor::new(clock());
     supervisor.metrics().open_to_all(settings.flag(&table::METRICS_REMOTE));
+    traces::show(supervisor.metrics());
     supervisor
 }
 

@@ -7,6 +7,7 @@ mod notices;
 mod supervisor;
 mod throttle;
 pub mod tls;
+pub mod traces;
 
 pub use log::{LogWriter, log_panics};
 pub use metrics::Metrics;

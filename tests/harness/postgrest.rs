@@ -20,6 +20,8 @@ pub struct Call {
     pub asked: Instant,
     /// `true` if the event was accepted.
     pub is_taken: bool,
+    /// The header that places the call in a trace.
+    pub traceparent: Option<String>,
 }
 
 /// A state of record that accepts every event, or refuses all.
@@ -82,7 +84,7 @@ impl PostgrestStub {
 }
 
 async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>) {
-    let Some((_, body)) = read_request(&mut stream).await else { return };
+    let Some((head_of_call, body)) = read_request(&mut stream).await else { return };
     let asked = Instant::now();
     let events = events_of(&body);
     if state.lock().unwrap().hangs {
@@ -98,7 +100,11 @@ async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>) {
     };
     let (head, body) = refusal.unwrap_or_else(|| ("200 OK".to_owned(), taken.to_string()));
     let _ = write_answer(&mut stream, &head, &body).await;
-    let calls = events.into_iter().map(|event| Call { event, asked, is_taken });
+    let traceparent = head_of_call.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("traceparent").then(|| value.trim().to_owned())
+    });
+    let calls = events.into_iter().map(|event| Call { event, asked, is_taken, traceparent: traceparent.clone() });
     state.lock().unwrap().calls.extend(calls);
 }
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use apiary_daemon::Supervisor;
 use apiary_daemon::door::{Calls, HeldBody, call_span, count_refusal};
 use apiary_daemon::metrics::MetricsPage;
+use apiary_daemon::traces::{self, Part, Span, TraceContext};
 use apiary_protocol::pages;
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::Uri;
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use futures::FutureExt as _;
@@ -26,6 +27,9 @@ use crate::intake::Intake;
 use crate::outbox::OutboxState;
 use crate::refusal::Refusal;
 use crate::{Destination, Event, Receiver};
+
+/// The header that places a request in its sender's trace.
+const TRACEPARENT: &str = "traceparent";
 
 /// State shared by all requests.
 pub(crate) struct App {
@@ -82,6 +86,7 @@ pub(crate) fn router(app: Arc<App>, receivers: Vec<Receiver>) -> Router {
 
 /// Reads a request, verifies it and keeps its events.
 async fn take(app: &App, receiver: &Receiver, watch: &SignatureWatch, request: Request) -> Result<Taken, Refusal> {
+    let begun_ms = app.intake.clock.now_ms();
     let (parts, body) = request.into_parts();
     let HeldBody { blocks, hold: _hold } = app.bodies.read(&parts, body).await?;
     let (now, body) = (app.intake.clock.now(), blocks.join());
@@ -91,7 +96,18 @@ async fn take(app: &App, receiver: &Receiver, watch: &SignatureWatch, request: R
     if let Some(connection) = connection(&parts) {
         connection.vouch();
     }
-    keep_all(app, receiver, events, &body, now).instrument(call_span()).await
+    // Only now: what is not signed makes no trace.
+    let sender = header(&parts.headers, TRACEPARENT).and_then(TraceContext::parse);
+    let span = Span::of_request(Part::Webhook, "receive", sender).since_ms(begun_ms);
+    let span = span.with("apiary.source", receiver.endpoint.name());
+    let keeping = keep_all(app, receiver, events, &body, now).instrument(call_span());
+    // Without a collector here, the sender's trace goes on all the same.
+    let kept = traces::within(span.context().or(sender), keeping).await;
+    span.end(kept)
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
 }
 
 /// Keeps the events of a request. If one cannot be kept, the request fails, and its sender repeats it: those before it
@@ -123,7 +139,9 @@ async fn keep(
     let mut kept = Vec::new();
     match &destination {
         Destination::Routed(targets) => {
-            for spec in receiver.routes.specs(targets, &event, body, intake.sink.colony(), now) {
+            let traceparent = traces::current().map(|context| context.to_string());
+            for mut spec in receiver.routes.specs(targets, &event, body, intake.sink.colony(), now) {
+                spec.traceparent.clone_from(&traceparent);
                 kept.push(intake.keep(&spec).await?);
             }
             for (route, kept) in targets.routes().zip(&kept) {

@@ -1,2 +1,2 @@
 -- The event that is first in the line.
-SELECT seq, idempotency_key, spec FROM waiting ORDER BY seq LIMIT 1
+SELECT seq, idempotency_key, received_ms, spec FROM waiting ORDER BY seq LIMIT 1

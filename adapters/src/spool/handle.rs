@@ -46,6 +46,8 @@ pub(crate) struct Waiting {
     pub(crate) seq: i64,
     /// Idempotency key.
     pub(crate) idempotency_key: String,
+    /// Arrival time, in milliseconds since 1970-01-01 UTC.
+    pub(crate) received_ms: i64,
     /// The unsigned spec, as JSON.
     pub(crate) spec: Vec<u8>,
 }

@@ -285,6 +285,7 @@ async fn first(db: &mut SqliteTransaction) -> Result<Option<Waiting>, sqlx::Erro
     Ok(Some(Waiting {
         seq: row.try_get("seq")?,
         idempotency_key: database::text(&row, "idempotency_key")?,
+        received_ms: row.try_get("received_ms")?,
         spec: row.try_get("spec")?,
     }))
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use apiary_daemon::traces::{self, Part, Span, TraceContext};
 use apiary_executor_sdk::Fault;
 use tokio::sync::oneshot;
 
@@ -31,6 +32,8 @@ struct Queue {
 
 struct Waiting {
     change: Arc<Change>,
+    /// The place of its attempt in a trace.
+    trace: Option<TraceContext>,
     answer: oneshot::Sender<Result<Answer, RecordError>>,
 }
 
@@ -76,7 +79,7 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         let is_first = {
             let mut queue = lock(&self.queue);
-            queue.waiting.push_back(Waiting { change, answer });
+            queue.waiting.push_back(Waiting { change, trace: traces::current(), answer });
             !std::mem::replace(&mut queue.is_writing, true)
         };
         if is_first {
@@ -100,10 +103,14 @@ impl Turn {
     async fn run(mut self, record: Arc<dyn Record>) {
         while let Some(batch) = self.take() {
             let changes: Vec<&Change> = batch.iter().map(|waiting| waiting.change.as_ref()).collect();
-            let answers = apply(record.as_ref(), &changes).await;
-            for (waiting, answer) in batch.into_iter().zip(answers) {
+            let span = |waiting: &Waiting| Span::of_call(Part::Bee, "write row", waiting.trace);
+            let spans: Vec<Span> = batch.iter().map(span).collect();
+            // A call has one place: that of its first event which has any.
+            let place = spans.iter().zip(&batch).find_map(|(span, waiting)| span.context().or(waiting.trace));
+            let answers = traces::within(place, apply(record.as_ref(), &changes)).await;
+            for ((waiting, answer), span) in batch.into_iter().zip(answers).zip(spans) {
                 // Fails for a caller that has gone away, which needs no answer.
-                let _ = waiting.answer.send(answer);
+                let _ = waiting.answer.send(span.end(answer));
             }
             // Lets those that were answered now bring their next events, which go with the ones that wait already.
             tokio::task::yield_now().await;

@@ -20,6 +20,7 @@ use crate::profile;
 use crate::reload::Hangups;
 use crate::room::open_with_room;
 use crate::settings::{Flags, Settings, table};
+use crate::traces;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -71,6 +72,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         return migrate(&config.store, arguments.no_backup, progress).await;
     }
     let notifier = notify::open(&context.settings, "broker")?;
+    let collector = traces::open(&context.settings)?;
     let mut signals = Signals::listen()?;
     let mut hangups = Hangups::listen()?;
     let start = async || {
@@ -89,6 +91,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let address = broker.address().map(|address| address.to_string()).unwrap_or_default();
     note(&format!("ready: broker on {address}{socket}"));
     let notifier = Watched::default().broker(broker.attention(), &context.settings).start(notifier, &supervisor);
+    let exporter = traces::start(collector, &supervisor);
     let shutdown = CancellationToken::new();
     let service = async {
         let ended = tokio::select! {
@@ -97,6 +100,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         };
         notify::stop(notifier).await;
         broker.stop().await;
+        traces::stop(exporter).await;
         ended
     };
     daemon::serve(signals, &shutdown, || supervisor.is_up(), service).await

@@ -27,6 +27,7 @@ use crate::profile;
 use crate::reload::Hangups;
 use crate::room::open_with_room;
 use crate::settings::{Settings, default_data_folder, table};
+use crate::traces;
 use crate::up::{Config, Folder, LocalColony, PROFILE, Ports};
 
 /// Number of tries to start, if another program takes a port in between.
@@ -67,6 +68,7 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
     let settings = &context.settings;
     // Invalid settings are reported before anything is waited for.
     let (webhook, equipment) = (webhook::config(settings)?, Equipment::of(settings)?);
+    let collector = traces::open(settings)?;
     let (mut signals, mut hangups) = (Signals::listen()?, Hangups::listen()?);
     let has_terminal = std::io::stdin().is_terminal();
     let data = data_folder(settings)?;
@@ -98,6 +100,7 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
     let shutdown = CancellationToken::new();
     let supervisors = colony.supervisors();
     let notifier = colony.watched(settings).start(notifier, &supervisors[0]);
+    let exporter = traces::start(collector, &supervisors[0]);
     let service = async {
         // A closed terminal ends the commands started in it.
         let follow_terminal = || {
@@ -106,10 +109,12 @@ pub(crate) async fn run(_: &Arguments, context: &Context) -> anyhow::Result<()> 
             }
             has_terminal
         };
-        tokio::select! {
+        let ended = tokio::select! {
             ended = colony.run(&shutdown, notifier) => ended,
             never = hangups.heed(context, follow_terminal) => match never {},
-        }
+        };
+        traces::stop(exporter).await;
+        ended
     };
     // The future of a whole colony is large: it is kept off the stack.
     let is_well = || supervisors.iter().all(Supervisor::is_up);

@@ -340,6 +340,22 @@ pub(crate) const IMPORT_DATABASE_URL: Setting = Setting::new(
 )
 .secret();
 
+pub(crate) const TRACES_ENDPOINT: Setting = Setting::new(
+    "traces.endpoint",
+    Kind::Text,
+    SERVICES,
+    "the collector that gets traces as OTLP over HTTP, such as http://127.0.0.1:4318; no traces if not set",
+)
+.also(&["OTEL_EXPORTER_OTLP_ENDPOINT"]);
+pub(crate) const TRACES_HEADERS: Setting = Setting::new(
+    "traces.headers",
+    Kind::List,
+    SERVICES,
+    "headers for the collector, each as NAME=VALUE, such as a token",
+)
+.secret()
+.also(&["OTEL_EXPORTER_OTLP_HEADERS"]);
+
 pub(crate) const LOG_LEVEL: Setting = Setting::new(
     "log.level",
     Kind::OneOf(&["error", "warn", "info", "debug", "trace"]),
@@ -433,4 +449,5 @@ const BEFORE_BEES: &[Setting] = &[
     BEE_METRICS_LISTEN,
 ];
 
-const AFTER_BEES: &[Setting] = &[IMPORT_DATABASE_URL, METRICS_REMOTE, LOG_LEVEL, LOG_FORMAT];
+const AFTER_BEES: &[Setting] =
+    &[IMPORT_DATABASE_URL, METRICS_REMOTE, TRACES_ENDPOINT, TRACES_HEADERS, LOG_LEVEL, LOG_FORMAT];

@@ -26,6 +26,7 @@ use crate::daemon;
 use crate::exit::Fault;
 use crate::notify::{self, Watched};
 use crate::settings::Settings;
+use crate::traces;
 
 /// Name of the colony at its broker.
 const NAME: &str = "local";
@@ -82,6 +83,7 @@ impl LocalColony {
             Supervisors { broker: Supervisor::new(clock.clone()), webhook: Supervisor::new(clock.clone()) };
         for part in [&supervisors.broker, &supervisors.webhook] {
             part.metrics().open_to_all(config.has_remote_metrics);
+            traces::show(part.metrics());
         }
         let broker = Broker::start(kept, &supervisors.broker, clock.clone()).await.context("the broker")?;
         let webhook = (webhook, &supervisors.webhook);

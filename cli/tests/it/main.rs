@@ -41,6 +41,7 @@ mod stripe;
 mod tables;
 mod tampering;
 mod tls;
+mod traces;
 mod up;
 mod webhook_routes;
 mod webhook_send;

@@ -5,6 +5,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use apiary_daemon::traces::{self, Part, Span, TraceContext};
 use apiary_identity::OutcomeKind;
 use apiary_identity::limits::CONTENT_BYTES_MAX;
 use apiary_proto::v1;
@@ -65,8 +66,17 @@ pub(super) async fn run(context: &Context, subject: &Subject, lease: v1::Lease, 
         traceparent = sound.work.traceparent(), labels = labels(&sound.work.spec().labels)
     );
     let function = sound.work.function().to_owned();
-    perform(context, subject, &held, sound).instrument(span).await;
+    let trace = sound.work.traceparent().and_then(TraceContext::parse);
+    let claim = traced("claim", trace, subject);
+    drop(claim.since_ms(context.client.clock().now_ms().saturating_sub(millis(claimed_at.elapsed()))));
+    traces::within(trace, perform(context, subject, &held, sound)).instrument(span).await;
     context.metrics.ran(&function, begun.elapsed());
+}
+
+/// Begins a span of an attempt.
+fn traced(name: &'static str, trace: Option<TraceContext>, subject: &Subject) -> Span {
+    let span = Span::within(Part::Bee, name, trace).of_process(subject.process_id);
+    span.with_number("apiary.attempt", subject.attempt.into())
 }
 
 /// Verifies the lease, and finds the handler of its function.
@@ -99,7 +109,13 @@ async fn perform(context: &Context, subject: &Subject, held: &HeartbeatLease, so
     let (cancellation, function) = (work.cancellation(), work.function().to_owned());
     let courier = Courier::start(context.client.clone(), *subject, work.journal(), &context.tasks);
     // The handler is called inside its task, because it may panic before it returns its future.
-    let running = async move { handler(work).await }.in_current_span();
+    let trace = traces::current();
+    let span = traced("run", trace, subject).with("apiary.function", &function);
+    let running = async move {
+        let ran = traces::within(span.context().or(trace), async move { handler(work).await }).await;
+        span.end(ran)
+    };
+    let running = running.in_current_span();
     let mut task: Task = AbortOnDropHandle::new(tokio::spawn(running));
     let notice = Notice::default();
     let mut beat = pin!(keep(&context.client, held, &notice, &context.tasks));
@@ -191,8 +207,10 @@ async fn report(
     beat: Pin<&mut impl Future<Output = LossReason>>,
 ) {
     context.metrics.returned(function, &returned);
+    let mut span = traced("complete", traces::current(), subject);
     if let Some((delay, waiting_for)) = context.waits.heed(function, &returned) {
         let cause = returned.as_ref().err().and_then(Failure::cause);
+        span.note("apiary.outcome", "released");
         return put_off(context, subject, delay, cause, waiting_for, beat).await;
     }
     let message = returned.as_ref().err().map(|failure| failure.message().to_owned());
@@ -209,7 +227,8 @@ async fn report(
             sent => sent.map(|ended| (ending.kind(), ended, message)),
         }
     };
-    match sent.await {
+    let sent = span.end(sent.await);
+    match sent {
         Ok((kind, ReportAnswer { existed: false, retry_at: None }, Some(failure))) => {
             if let Some(held_back) = context.warnings.pass(&format!("{function} {failure}")) {
                 tracing::warn!(

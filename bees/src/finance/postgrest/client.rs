@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use apiary_daemon::traces;
 use apiary_identity::Clock;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use reqwest::{Client, RequestBuilder, Url};
@@ -13,6 +14,9 @@ use super::super::error::RecordError;
 use super::super::http::{self, NoAnswer};
 use super::super::limits::{ANSWER_BYTES_MAX, READ_TIMEOUT, WRITE_TIMEOUT};
 use super::{error, key};
+
+/// The header that places a call in its trace.
+const TRACEPARENT: &str = "traceparent";
 
 /// A client of one PostgREST service, with the rights of one role.
 pub(super) struct PostgrestClient {
@@ -54,6 +58,11 @@ impl PostgrestClient {
     }
 
     async fn send(&self, request: RequestBuilder, timeout: Duration) -> Result<Vec<u8>, RecordError> {
+        // Functions of the database read it in `request.headers`.
+        let request = match traces::current() {
+            Some(context) => request.header(TRACEPARENT, context.to_string()),
+            None => request,
+        };
         let response = http::send(request, timeout).await.map_err(unavailable)?;
         let status = response.status();
         let retry_after = http::retry_after(response.headers(), self.clock.now());

@@ -1,15 +1,18 @@
 //! Claims: handing out work.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use apiary_daemon::traces::{self, Part, Span, TraceContext};
 use apiary_identity::Offer;
 use apiary_store::lifecycle::retries_left;
 use apiary_store::model::{
     ClaimSlot, ClaimedLease, GrantRecord, Lane, LeaseRef, ProcessState, SlotGrant, StoredGrant, cut_to_bytes,
 };
+use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::Error;
@@ -22,6 +25,13 @@ use crate::limits::CLAIM_BYTES_MAX;
 
 /// Bytes of ids, signatures and type names around a spec and its grant, at the most.
 const LEASE_FRAME_BYTES: usize = 1024;
+
+/// The one field of a spec that a trace needs.
+#[derive(Deserialize)]
+struct TracedSpec<'s> {
+    #[serde(borrow)]
+    traceparent: Option<Cow<'s, str>>,
+}
 
 /// A checked claim request.
 pub(crate) struct ClaimOrder {
@@ -106,6 +116,7 @@ impl Engine {
         let numbers = self.metrics.of(&lane.executor_type);
         for LeaseWithProof { claimed, .. } in &leases {
             numbers.leased(claimed.waiting_since_ms, claimed.claimed_at_ms);
+            trace_wait(claimed);
             self.lookup.given().add(&lane, claimed);
             self.wakeups.due_at(claimed.expires_at_ms);
             let change = Change { colony: lane.colony, process_id: claimed.process_id };
@@ -233,4 +244,17 @@ mod tests {
         assert_eq!(split_by_size(&mut leases).len(), 1);
         assert_eq!(leases.len(), 1);
     }
+}
+
+/// Adds the wait that has ended to the process's trace.
+fn trace_wait(claimed: &ClaimedLease) {
+    // To read a spec costs more than a claim's other steps: only if somebody wants to know.
+    if !traces::are_kept() {
+        return;
+    }
+    let spec: Option<TracedSpec<'_>> = serde_json::from_slice(&claimed.payload).ok();
+    let trace = spec.and_then(|spec| spec.traceparent).and_then(|text| TraceContext::parse(&text));
+    let since_ms = claimed.waiting_since_ms.unwrap_or(claimed.claimed_at_ms);
+    let span = Span::within(Part::Broker, "wait", trace).since_ms(since_ms).of_process(claimed.process_id);
+    drop(span.with_number("apiary.attempt", claimed.attempt.into()));
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use apiary_daemon::traces::{Part, Span, TraceContext};
 use apiary_identity::{Clock, Envelope, OnFailed, Spec};
 use apiary_store::limits::LIMIT_GRACE_MS;
 use apiary_store::model::{
@@ -60,6 +61,8 @@ impl Engine {
         parents: Result<Vec<Uuid>, Error>,
     ) -> impl Future<Output = Result<SubmitOutcome, Error>> + Send {
         let may_redrive = spec.on_failed == OnFailed::Redrive;
+        let trace = spec.traceparent.as_deref().and_then(TraceContext::parse);
+        let span = Span::within(Part::Broker, "commit", trace).of_process(spec.process_id);
         let queued = self.new_process(&permit, spec, envelope).map(|process| {
             // What the answer needs of it.
             let resubmission = Resubmission {
@@ -80,7 +83,7 @@ impl Engine {
             };
             (submitted, resubmission)
         });
-        async move {
+        let answered = async move {
             let (submitted, resubmission) = queued?;
             let process_id = resubmission.process_id;
             match submitted.await? {
@@ -98,7 +101,8 @@ impl Engine {
                     Ok(SubmitOutcome { process_id, existed: true, redriven: false, state })
                 }
             }
-        }
+        };
+        async move { span.end(answered.await) }
     }
 
     /// Returns the process that a spec asks for, with its place in the queue, as if it had no parents.

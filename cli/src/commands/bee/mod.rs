@@ -20,6 +20,7 @@ use crate::profile;
 use crate::reload::Hangups;
 use crate::room::open_with_room;
 use crate::settings::{Flags, Settings, table};
+use crate::traces;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -77,6 +78,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let (mut signals, mut hangups) = (Signals::listen()?, Hangups::listen()?);
     let name = settings.text(&table::BEE_NAME).unwrap_or(bee.name());
     let notifier = notify::open(settings, &format!("bee {name}"))?;
+    let collector = traces::open(settings)?;
     let client = profile::client(settings)?;
     let equipment = Equipment::of(settings)?;
     let start = async || bee.build(client.clone(), settings).await;
@@ -88,6 +90,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
     let executor = equipment.fit(executor.name(name)).supervisor(&supervisor).build()?;
     let watched = Watched::default().tasks(&supervisor).upstream(client, true);
     let notifier = watched.start(notifier, &supervisor);
+    let exporter = traces::start(collector, &supervisor);
     let shutdown = CancellationToken::new();
     if let Some(address) = settings.socket(&table::BEE_METRICS_LISTEN) {
         let address = metrics::serve(address, &supervisor, &shutdown)
@@ -102,6 +105,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> anyhow::Res
         };
         notify::stop(notifier).await;
         close.await;
+        traces::stop(exporter).await;
         Ok(ended?)
     };
     Box::pin(daemon::serve(signals, &shutdown, || supervisor.is_up(), service)).await

@@ -20,6 +20,7 @@ use crate::profile;
 use crate::reload::Hangups;
 use crate::room::open_with_room;
 use crate::settings::{Flags, Settings, table};
+use crate::traces;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -86,6 +87,7 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
     }
     warn_of_closed(settings);
     let notifier = notify::open(settings, "webhook")?;
+    let collector = traces::open(settings)?;
     let client = profile::client(settings)?;
     let (mut signals, mut hangups) = (Signals::listen()?, Hangups::listen()?);
     let client = Arc::new(client);
@@ -99,6 +101,7 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
     note(&format!("ready: {}", doors(webhook.address(), &config)));
     let watched = Watched::default().tasks(&supervisor).spool(webhook.spool_reader());
     let notifier = watched.upstream((*client).clone(), false).start(notifier, &supervisor);
+    let exporter = traces::start(collector, &supervisor);
     let shutdown = CancellationToken::new();
     let service = async {
         let notices = supervisor.notices().clone();
@@ -109,6 +112,7 @@ async fn run_adapter(context: &Context) -> anyhow::Result<()> {
         };
         notify::stop(notifier).await;
         webhook.stop().await;
+        traces::stop(exporter).await;
         ended
     };
     daemon::serve(signals, &shutdown, || supervisor.is_up(), service).await

@@ -123,7 +123,9 @@ impl Parts {
             ("notify.webhook_url", at_http("notify.webhook_url")),
             ("notify.webhook_secret", with_whsec("notify.webhook_secret")),
             ("notify.ping_url", at_http("notify.ping_url")),
+            ("traces.headers", format!("x-token={}", secret("traces.headers"))),
             // What makes the parts use them.
+            ("traces.endpoint", format!("http://{http}")),
             ("colony", self.colony.clone()),
             ("broker.listen", broker.clone()),
             ("broker.address", format!("http://{broker}")),
@@ -207,7 +209,9 @@ impl Parts {
     /// Waits until each service has refused what it is asked for.
     pub(super) fn all_is_refused(&self) {
         eventually("the outbox is refused", || self.is_refused("webhook.outbox_database_url").then_some(()));
-        for setting in ["notify.slack_url", "notify.discord_url", "notify.webhook_url", "notify.ping_url"] {
+        for setting in
+            ["notify.slack_url", "notify.discord_url", "notify.webhook_url", "notify.ping_url", "traces.headers"]
+        {
             eventually(&format!("{setting} is refused"), || self.is_refused(setting).then_some(()));
         }
         for setting in ["notify.smtp_url", "finance.supabase_service_role_key"] {
