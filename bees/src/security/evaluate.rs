@@ -335,8 +335,10 @@ mod tests {
 
     #[test]
     fn the_order_of_the_facts_does_not_matter() {
-        let mut facts: Vec<_> =
-            (0..50).map(|number| refused(number * 7000, ["a", "b", "c"][number as usize % 3], 2)).collect();
+        let mut facts: Vec<_> = (0..50)
+            .zip(["a", "b", "c"].into_iter().cycle())
+            .map(|(number, side)| refused(number * 7000, side, 2))
+            .collect();
         let report = evaluate(&facts, &Thresholds::default());
         facts.reverse();
         assert_eq!(evaluate(&facts, &Thresholds::default()), report);
