@@ -94,7 +94,7 @@ async fn what_is_finished_and_in_no_object_is_listed_whole(backend: Backend) {
     let found = unarchived(&tenant, NOW + 1).await;
     assert_eq!(found.iter().map(|one| one.process_id).collect::<Vec<_>>(), [first.process_id, late.process_id]);
     let whole = &found[0];
-    assert_eq!((&whole.payload, whole.signature.as_slice()), (&first.payload, first.signature.as_bytes().as_slice()));
+    assert_eq!((&whole.payload, whole.signature.as_slice()), (&first.payload, first.signature.as_bytes()));
     assert_eq!((whole.state, whole.finished_at_ms, whole.attempt), (ProcessState::Succeeded, NOW, 1));
     assert_eq!(whole.attempts.len(), 1);
     assert!(whole.attempts[0].result.is_some() && whole.attempts[0].executor == bee.grant);

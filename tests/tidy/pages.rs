@@ -10,11 +10,14 @@ use crate::tree::file;
 /// Pages, by method and path.
 type Pages<'a> = BTreeSet<(&'a str, &'a str)>;
 
+/// A door: its file, the reader of its pages, its tag.
+type Door = (&'static str, fn(&str) -> Pages<'_>, &'static str);
+
 /// The description of all pages.
 const DESCRIPTION: &str = "docs/openapi.json";
 /// The file with each door's pages, the reader of the pages in it, and the door's tag in the description. Paths of the
 /// adapter's webhooks are settings, and not listed.
-const DOORS: [(&str, fn(&str) -> Pages<'_>, &str); 2] =
+const DOORS: [Door; 2] =
     [("broker/src/auth/policy.rs", rows, "broker"), ("adapters/src/server/routes.rs", routes, "adapter")];
 /// The file that routes the broker's pages: by the policy's table alone.
 const ROUTER: &str = "broker/src/rpc/http.rs";

@@ -103,7 +103,7 @@ impl Scene {
         let ids = processes.iter().flat_map(|process| id_of(process).into_bytes());
         v1::AddArchiveRequest {
             manifest: Some(envelope_to_proto(&envelope)),
-            process_ids: ids.collect::<Vec<u8>>().into(),
+            process_ids: ids.collect(),
             finished_at_ms: processes.iter().map(ended).collect(),
         }
     }
