@@ -9,7 +9,7 @@ const TIPS_MAX: usize = 3;
 
 /// Words known from other programs, and the commands that correspond to them.
 const MEANT: [(&[&str], &[&str]); 15] = [
-    (&["status", "health", "info", "check", "ping"], &["doctor", "colony health"]),
+    (&["health", "info", "check", "ping"], &["status", "doctor"]),
     (&["run", "exec", "enqueue", "push", "create", "task", "job"], &["process submit"]),
     (&["start", "init", "setup", "dev", "local", "quickstart"], &["up"]),
     (&["serve", "server", "daemon"], &["up", "broker"]),
@@ -134,10 +134,10 @@ mod tests {
     #[test]
     fn a_word_that_is_no_command_leads_to_the_one_that_does_it() {
         for (line, meant) in [
-            ("status", "`apiary doctor` or `apiary colony health`"),
+            ("health", "`apiary status` or `apiary doctor`"),
             ("submit", "`apiary process submit`"),
             ("sumbit", "`apiary process submit`"),
-            ("Status", "`apiary doctor` or `apiary colony health`"),
+            ("Status", "`apiary status`"),
             ("approve", "`apiary executor approve`"),
             ("explain", "`apiary process explain`"),
             ("ps", "`apiary process list`"),
@@ -156,7 +156,7 @@ mod tests {
             ("limit add", "`apiary limit set`"),
             ("process pause", "`apiary pause`"),
             ("grant keygen", "`apiary key new`"),
-            ("help status", "`apiary doctor` or `apiary colony health`"),
+            ("help health", "`apiary status` or `apiary doctor`"),
             ("help sumbit", "`apiary process submit`"),
             ("help process sumbit", "`apiary process submit`"),
         ] {

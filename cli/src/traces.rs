@@ -29,7 +29,6 @@ const TRACES_FAILED: &str = "TRACES_FAILED";
 
 /// The way to the collector.
 struct Exporter {
-    queue: TraceQueue,
     collector: Collector,
     notices: Notices,
     stop: CancellationToken,
@@ -39,6 +38,7 @@ struct Exporter {
 pub(crate) struct Collector {
     http: Client,
     url: Url,
+    queue: TraceQueue,
 }
 
 /// A running exporter.
@@ -47,7 +47,8 @@ pub(crate) struct Running {
     tasks: Supervisor,
 }
 
-/// Reads the settings of the collector; `None` if none is set.
+/// Reads the settings of the collector, and begins to keep spans for it: the first requests belong to traces, too. `None` if none is
+/// set.
 pub(crate) fn open(settings: &Settings) -> Result<Option<Collector>, Fault> {
     let Some(text) = settings.text(&table::TRACES_ENDPOINT) else { return Ok(None) };
     let headers = headers(&settings.secrets(&table::TRACES_HEADERS))?;
@@ -60,7 +61,7 @@ pub(crate) fn open(settings: &Settings) -> Result<Option<Collector>, Fault> {
         .redirect(redirect::Policy::none())
         .build()
         .map_err(|error| Fault::failure(format!("the HTTP client of the collector cannot be made: {error}")))?;
-    Ok(Some(Collector { http, url }))
+    Ok(traces::start(profile::clock()).map(|queue| Collector { http, url, queue }))
 }
 
 /// Shows the numbers of spans in these metrics.
@@ -83,10 +84,9 @@ pub(crate) fn show(metrics: &Metrics) {
 /// Starts to send spans to an opened collector, if there is one.
 pub(crate) fn start(collector: Option<Collector>, supervisor: &Supervisor) -> Option<Running> {
     let collector = collector?;
-    let queue = traces::start(profile::clock())?;
     tracing::info!(collector = place(&collector.url), "traces are sent");
     let (stop, tasks) = (CancellationToken::new(), supervisor.group());
-    let exporter = Exporter { queue, collector, notices: supervisor.notices().clone(), stop: stop.clone() };
+    let exporter = Exporter { collector, notices: supervisor.notices().clone(), stop: stop.clone() };
     tasks.spawn("traces", stop.clone(), exporter, |exporter| Box::pin(exporter.run()));
     Some(Running { stop, tasks })
 }
@@ -106,13 +106,13 @@ impl Exporter {
         loop {
             let batch = tokio::select! {
                 () = stop.cancelled() => break,
-                batch = self.queue.next() => batch,
+                batch = self.collector.queue.next() => batch,
             };
             if self.send(batch).await.is_err() {
                 stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
             }
         }
-        while let Some(batch) = self.queue.rest() {
+        while let Some(batch) = self.collector.queue.rest() {
             let sent = tokio::time::timeout(LAST_TIMEOUT, self.send(batch)).await;
             // A collector that is away must not hold up the end.
             if !matches!(sent, Ok(Ok(()))) {
@@ -123,7 +123,7 @@ impl Exporter {
 
     /// Sends spans once. A repeat might show them twice, and a trace with a gap is no loss of work.
     async fn send(&self, batch: TraceBatch) -> Result<(), ()> {
-        let Collector { http, url } = &self.collector;
+        let Collector { http, url, .. } = &self.collector;
         let request = http.post(url.clone()).header(CONTENT_TYPE, "application/x-protobuf").body(batch.body.clone());
         let problem = match request.send().await {
             Ok(answer) if answer.status().is_success() => {

@@ -16,8 +16,8 @@ pub const HEADER_BYTES_MAX: u32 = 16 * 1024;
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 /// Bytes that a connection carries in a second at least, by which a submit has longer the more it sends.
 pub const SENDING_BYTES_PER_S_MIN: u64 = 8 * 1024;
-/// Longest time that a submit has for this, beyond its time-out.
-pub const SENDING_TIME_MAX: Duration = Duration::from_secs(180);
+/// Longest time that a submit has for this, beyond its time-out: a broker waits a minute for a message.
+pub const SENDING_TIME_MAX: Duration = Duration::from_secs(45);
 /// Bytes of the documents that are sent together, below the bound of a message. A larger document goes alone.
 pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Time-out of an attempt to connect.

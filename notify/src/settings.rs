@@ -24,7 +24,7 @@ pub(crate) const WEBHOOK_URL: Setting = Setting::new(
     "notify.webhook_url",
     Kind::Text,
     PARTS,
-    "URL that gets findings as JSON, signed by Standard Webhooks",
+    "the URL that gets findings as JSON, signed by Standard Webhooks",
 )
 .secret();
 pub(crate) const WEBHOOK_SECRET: Setting = Setting::new(
@@ -38,7 +38,7 @@ pub(crate) const PING_URL: Setting = Setting::new(
     "notify.ping_url",
     Kind::Text,
     PARTS,
-    "URL of a dead man's switch: fetched in each round while the part is well, so that its silence is an alarm",
+    "the URL of a dead man's switch: fetched in each round while the part is well, so that its silence is an alarm",
 )
 .secret();
 pub(crate) const NAME: Setting =

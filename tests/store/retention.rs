@@ -216,15 +216,15 @@ async fn a_hold_keeps_what_finished_at_its_time_or_later(backend: Backend) {
     succeeded(&other, &other.bee("bee").await, NOW).await;
     let colony = tenant.colony.key;
     let hold = |name: &str, from_ms| RetentionHold { name: name.to_owned(), from_ms };
-    for (name, from_ms) in [("audit", NOW + 3), ("archive", NOW + 1)] {
+    for (name, from_ms) in [("audit", NOW + 3), ("accounts", NOW + 1)] {
         assert_eq!(store.set_retention_hold(colony, &hold(name, from_ms)).await.unwrap(), Some(from_ms));
     }
     let holds = store.list_retention_holds(colony).await.unwrap();
-    assert_eq!(holds, [hold("archive", NOW + 1), hold("audit", NOW + 3)]);
+    assert_eq!(holds, [hold("accounts", NOW + 1), hold("audit", NOW + 3)]);
     let all = RetentionRange { until_ms: NOW + 9, ..range(colony, ProcessState::Succeeded) };
     assert_eq!(delete(&tenant, all).await, RangeResult { read: 1, deleted: 1, last_ms: Some(NOW) });
     assert_eq!(delete(&tenant, all).await.read, 0);
-    store.set_retention_hold(colony, &hold("archive", NOW + 9)).await.unwrap();
+    store.set_retention_hold(colony, &hold("accounts", NOW + 9)).await.unwrap();
     assert_eq!(delete(&tenant, all).await, RangeResult { read: 2, deleted: 2, last_ms: Some(NOW + 2) });
     assert!(store.remove_retention_hold(colony, "audit").await.unwrap());
     assert!(!store.remove_retention_hold(colony, "audit").await.unwrap());

@@ -8,9 +8,10 @@ const LISTS: [(&str, &str); 2] =
     [("bees/src/lib.rs", "bees/src/"), ("adapters/src/sources/mod.rs", "adapters/src/sources/")];
 
 /// Code of the program that is about one of them by its subject.
-const ABOUT_ONE: [(&str, &str); 6] = [
+const ABOUT_ONE: [(&str, &str); 7] = [
     ("cli/src/mistakes.rs", "knows the words that people type who mean `webhook send`"),
     ("cli/src/demo/", "tells a story of Stripe's events, and shows the rows of the finance bee"),
+    ("cli/src/commands/process/archived.rs", "reads from the archive's storage what left the broker"),
     ("cli/src/commands/record/", "shows the rows of the finance bee"),
     ("cli/src/commands/shadow/", "compares an old handler's tables with the rows of the finance bee"),
     ("cli/src/commands/webhook/send.rs", "makes up Stripe's events"),

@@ -11,7 +11,7 @@ pub enum ArchiveError {
     /// The broker did not answer, or refused.
     #[error("the broker: {0}")]
     Broker(#[from] ClientError),
-    /// What is stored is not what was written.
+    /// Stored bytes that are not what was written.
     #[error("{0}")]
     Damaged(String),
     /// The storage has no such object.

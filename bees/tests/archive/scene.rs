@@ -22,7 +22,7 @@ pub(crate) struct Scene {
 impl Scene {
     /// Ends processes: every third fails, the others succeed.
     pub(crate) async fn new(colony: TestColony, count: usize) -> Self {
-        let rights = [GrantRight::Read, GrantRight::Archive];
+        let rights = [GrantRight::Read, GrantRight::ViewPayloads, GrantRight::Archive];
         let client = colony.grant("archive", Role::Executor, &["*"], &["archive"], &rights).await;
         let folder = tempfile::tempdir().unwrap();
         let mut scene = Self { colony, client, ids: Vec::new(), folder };

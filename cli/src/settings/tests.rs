@@ -204,7 +204,9 @@ fn names_and_variables_are_distinct_and_defaults_are_of_their_kind() {
         if let Some(default) = setting.default {
             assert!(setting.kind.read(default).is_ok(), "the default of {}", setting.key);
         }
-        assert!(!setting.help.ends_with('.') && setting.help.starts_with(|c: char| !c.is_uppercase() || c == 'S'));
+        let is_phrase =
+            !setting.help.ends_with('.') && setting.help.starts_with(|c: char| !c.is_uppercase() || c == 'S');
+        assert!(is_phrase, "{}: {}", setting.key, setting.help);
     }
     assert!(matches!(table::COLONY.kind, Kind::Id));
 }

@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 pub(crate) struct Database {
     server: String,
     name: String,
+    roles: Vec<String>,
     pub(crate) url: String,
 }
 
@@ -17,7 +18,17 @@ impl Database {
         let name = format!("{prefix}_{}", uuid::Uuid::new_v4().simple());
         execute(&server, &format!("CREATE DATABASE {name} TEMPLATE template0"));
         let (base, _) = server.rsplit_once('/').unwrap();
-        Self { url: format!("{base}/{name}"), server, name }
+        Self { url: format!("{base}/{name}"), server, name, roles: Vec::new() }
+    }
+
+    /// Creates a role with this password, dropped at the test's end, that may do everything; returns the database's URL for it.
+    pub(crate) fn url_with(&mut self, password: &str) -> String {
+        let role = format!("of_a_test_{}", uuid::Uuid::new_v4().simple());
+        execute(&self.server, &format!("CREATE ROLE {role} SUPERUSER LOGIN PASSWORD '{password}'"));
+        let (_, place) = self.url.split_once('@').unwrap();
+        let url = format!("postgres://{role}:{password}@{place}");
+        self.roles.push(role);
+        url
     }
 
     /// Runs statements without parameters.
@@ -29,6 +40,7 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         execute(&self.server, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        self.roles.iter().for_each(|role| execute(&self.server, &format!("DROP ROLE {role}")));
     }
 }
 

@@ -25,7 +25,8 @@ impl Scene {
     /// one that never ran.
     pub(crate) async fn new(colony: TestColony) -> Self {
         let user = colony.user("ada").await;
-        let rights = [GrantRight::Read, GrantRight::Cancel, GrantRight::Operate, GrantRight::Archive];
+        let rights =
+            [GrantRight::Read, GrantRight::ViewPayloads, GrantRight::Cancel, GrantRight::Operate, GrantRight::Archive];
         let operator = colony.grant("grace", Role::User, &[], &[], &rights).await;
         let bee = colony.executor("bee", "t").await;
         let mut spec = user.spec("t", "f").with_args(Content::from_bytes(b"{\"of\": \"a person\"}"));

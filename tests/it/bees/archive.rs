@@ -125,7 +125,7 @@ async fn what_is_archived_is_shown_with_own_access_erased_and_restored(colony: T
 
     let told = scene.cli(false, &["process", "verify", &ids[1].to_string()]).await;
     let words = text(&told.stderr);
-    assert!(told.status.code() == Some(4) && words.contains(".jsonl.zst\" at line 1"), "{:?} {words}", told.status);
+    assert!(told.status.code() == Some(5) && words.contains(".jsonl.zst\" at line 1"), "{:?} {words}", told.status);
     let verified = scene.cli(true, &["process", "verify", &ids[1].to_string()]).await;
     assert!(verified.status.success(), "{}{}", text(&verified.stdout), text(&verified.stderr));
     let shown = scene.cli(true, &["process", "show", &ids[1].to_string()]).await;

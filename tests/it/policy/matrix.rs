@@ -27,7 +27,7 @@ use super::table::{CALLS, PAGES};
 /// Calls under way at once.
 const AT_ONCE: usize = 64;
 /// Answers after the question who calls: the messages of most calls are empty.
-const PASSED: [&str; 6] = ["OK", "INVALID", "NOT_FOUND", "LEASE_LOST", "TAKEN", "OVERLOADED"];
+const PASSED: [&str; 7] = ["OK", "INVALID", "NOT_FOUND", "LEASE_LOST", "TAKEN", "STATE_CONFLICT", "OVERLOADED"];
 const TRIALS: [Trial; 7] =
     [Trial::Good, Trial::WrongKey, Trial::Stale, Trial::Future, Trial::Replayed, Trial::WrongColony, Trial::OutOfScope];
 

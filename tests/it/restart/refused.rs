@@ -60,9 +60,15 @@ async fn a_refused_event_is_told_of_retried_and_ends_when_its_sender_sends_it_ag
     assert!(words.contains("the broker rejected 4 events") && words.contains("`apiary spool list`"), "{words}");
 
     // Retried too early, it is refused again.
+    let refused_at = async || json(&parts, &["spool", "show", &events[1]]).await["refused_at"].clone();
+    let before_retry = refused_at().await;
+    assert!(before_retry.is_string(), "{before_retry}");
     json(&parts, &["spool", "retry", &events[1]]).await;
-    eventually("it is refused again", async || (set_aside(&parts).await.last() == Some(&events[1])).then_some(()))
-        .await;
+    eventually("it is refused again", async || {
+        let at = refused_at().await;
+        (at.is_string() && at != before_retry).then_some(())
+    })
+    .await;
     // Retried while the broker is down, it waits in the spool.
     parts.broker.kill();
     json(&parts, &["spool", "retry", &events[2]]).await;

@@ -74,5 +74,13 @@ fn message(code: &str, error: &dyn DatabaseError) -> String {
         let names = [("table", error.table()), ("column", error.column()), ("constraint", error.constraint())];
         names.into_iter().filter_map(|(what, name)| Some(format!("{what} {}; ", name?))).collect::<String>()
     });
-    format!("{}its words may hold values of rows, and are in the server's log", names.unwrap_or_default())
+    // What the code means, in the words of Postgres' own list of codes (appendix A of its manual).
+    let meaning = match code {
+        "22001" => "a text that is too long; ",
+        "22003" => "a number out of range; ",
+        "22007" | "22008" => "no date or time; ",
+        "22P02" => "a text that is no value of its type, such as one that an enum lacks; ",
+        _ => "",
+    };
+    format!("{meaning}{}its words may hold values of rows, and are in the server's log", names.unwrap_or_default())
 }

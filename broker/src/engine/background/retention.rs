@@ -349,12 +349,12 @@ mod tests {
         let (_folder, colony, mut keeper, _) = scene(100, 0).await;
         let (store, stop) = (keeper.store.clone(), CancellationToken::new());
         for (from_ms, stay) in [(ENDED_MS + 4, 60), (ENDED_MS + 9, 10)] {
-            let hold = RetentionHold { name: "archive".to_owned(), from_ms };
+            let hold = RetentionHold { name: "payloads".to_owned(), from_ms };
             store.set_retention_hold(colony.key, &hold).await.unwrap();
             assert!(!keeper.look(&stop).await.unwrap());
             assert_eq!(left(&keeper, &colony).await, stay);
         }
-        store.remove_retention_hold(colony.key, "archive").await.unwrap();
+        store.remove_retention_hold(colony.key, "payloads").await.unwrap();
         keeper.look(&stop).await.unwrap();
         assert_eq!(left(&keeper, &colony).await, 0);
     }

@@ -193,6 +193,19 @@ impl Drop for PollSlot {
     }
 }
 
+/// Adds the wait that has ended to the process's trace.
+fn trace_wait(claimed: &ClaimedLease) {
+    // To read a spec costs more than a claim's other steps: only if somebody wants to know.
+    if !traces::are_kept() {
+        return;
+    }
+    let spec: Option<TracedSpec<'_>> = serde_json::from_slice(&claimed.payload).ok();
+    let trace = spec.and_then(|spec| spec.traceparent).and_then(|text| TraceContext::parse(&text));
+    let since_ms = claimed.waiting_since_ms.unwrap_or(claimed.claimed_at_ms);
+    let span = Span::within(Part::Broker, "wait", trace).since_ms(since_ms).of_process(claimed.process_id);
+    drop(span.with_number("apiary.attempt", claimed.attempt.into()));
+}
+
 #[cfg(test)]
 mod tests {
     use apiary_store::model::GrantKey;
@@ -244,17 +257,4 @@ mod tests {
         assert_eq!(split_by_size(&mut leases).len(), 1);
         assert_eq!(leases.len(), 1);
     }
-}
-
-/// Adds the wait that has ended to the process's trace.
-fn trace_wait(claimed: &ClaimedLease) {
-    // To read a spec costs more than a claim's other steps: only if somebody wants to know.
-    if !traces::are_kept() {
-        return;
-    }
-    let spec: Option<TracedSpec<'_>> = serde_json::from_slice(&claimed.payload).ok();
-    let trace = spec.and_then(|spec| spec.traceparent).and_then(|text| TraceContext::parse(&text));
-    let since_ms = claimed.waiting_since_ms.unwrap_or(claimed.claimed_at_ms);
-    let span = Span::within(Part::Broker, "wait", trace).since_ms(since_ms).of_process(claimed.process_id);
-    drop(span.with_number("apiary.attempt", claimed.attempt.into()));
 }

@@ -26,6 +26,7 @@ pub(super) async fn get_process(
     let place = client.find_archive(process_id).await?;
     let line = archive::read_process(&storage, &client.colony(), process_id, &place).await;
     let line = line.map_err(|error| match error {
+        archive::ArchiveError::Storage(_) => Fault::new(Exit::Unreachable, error.to_string()),
         archive::ArchiveError::Damaged(_) => Fault::new(Exit::Broken, error.to_string()),
         error => Fault::new(Exit::NotFound, error.to_string()),
     })?;

@@ -56,7 +56,7 @@ const SENDER: &str = "shop header=X-Shop-Signature prefix=sha256= id=header:X-Sh
 impl Parts {
     /// Starts all parts.
     pub(super) fn start() -> Self {
-        let (scene, database) = (Scene::new(), Database::create("secrets"));
+        let (scene, mut database) = (Scene::new(), Database::create("secrets"));
         let passphrase = secret("key_passphrase");
         let new_key = |file: &str| {
             let encrypted = ["key", "new", "--encrypt", file];
@@ -65,9 +65,7 @@ impl Parts {
             scene.run_with(&[("APIARY_KEY_PASSPHRASE", &passphrase)], arguments).ok().trim().to_owned()
         };
         let [colony, owner, adapter, finance, security, echo] = KEYS.map(new_key);
-        // The test's server asks nobody for a password.
-        let with_password =
-            |setting: &str| (setting.to_owned(), database.url.replacen('@', &format!(":{}@", secret(setting)), 1));
+        let with_password = |setting: &str| (setting.to_owned(), database.url_with(&secret(setting)));
         let database_urls = ["broker.database_url", "broker.database_direct_url"].map(with_password);
         let mut all = Self {
             scene,
@@ -116,6 +114,7 @@ impl Parts {
             ("finance.database_url", at_postgres("finance.database_url")),
             ("finance.stripe_secret_key", format!("rk_test_{}", secret("finance.stripe_secret_key"))),
             ("security.supabase_service_role_key", secret("security.supabase_service_role_key")),
+            ("archive.secret_access_key", secret("archive.secret_access_key")),
             ("import.database_url", at_postgres("import.database_url")),
             ("notify.smtp_url", format!("smtp://planted:{}@{smtp}", secret("notify.smtp_url"))),
             ("notify.slack_url", at_http("notify.slack_url")),
@@ -125,6 +124,9 @@ impl Parts {
             ("notify.ping_url", at_http("notify.ping_url")),
             ("traces.headers", format!("x-token={}", secret("traces.headers"))),
             // What makes the parts use them.
+            ("archive.url", "s3://planted/archive".to_owned()),
+            ("archive.endpoint", format!("http://{http}")),
+            ("archive.access_key_id", "planted".to_owned()),
             ("traces.endpoint", format!("http://{http}")),
             ("colony", self.colony.clone()),
             ("broker.listen", broker.clone()),
