@@ -17,9 +17,9 @@ pub(crate) const SMTP_FROM: Setting =
 pub(crate) const SMTP_TO: Setting =
     Setting::new("notify.smtp_to", Kind::List, PARTS, "the addresses that get the mails");
 pub(crate) const SLACK_URL: Setting =
-    Setting::new("notify.slack_url", Kind::Text, PARTS, "URL of an incoming webhook of Slack").secret();
+    Setting::new("notify.slack_url", Kind::Text, PARTS, "the URL of an incoming webhook of Slack").secret();
 pub(crate) const DISCORD_URL: Setting =
-    Setting::new("notify.discord_url", Kind::Text, PARTS, "URL of a webhook of Discord").secret();
+    Setting::new("notify.discord_url", Kind::Text, PARTS, "the URL of a webhook of Discord").secret();
 pub(crate) const WEBHOOK_URL: Setting = Setting::new(
     "notify.webhook_url",
     Kind::Text,

@@ -1,4 +1,4 @@
-//! What the archive needs of a storage.
+//! The calls that the archive makes of a storage.
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -20,7 +20,7 @@ pub struct Storage {
     store: Arc<dyn ObjectStore>,
     /// The folder of files, whose writes are flushed to the disk here.
     folder: Option<PathBuf>,
-    /// What stands before each name.
+    /// The beginning of each name.
     prefix: String,
     shown: String,
 }

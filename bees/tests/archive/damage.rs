@@ -1,4 +1,4 @@
-//! What is damaged or missing is found, and never comes back.
+//! Damaged and missing objects are found, and never come back.
 
 use std::time::Duration;
 

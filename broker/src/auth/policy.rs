@@ -51,7 +51,7 @@ const SUBMITTERS: Need = Any(&[ColonyOwner, Right(Read), Own(ReadOwn)]);
 const OPERATORS: Need = Any(&[ColonyOwner, Right(Operate)]);
 const PAUSERS: Need = Any(&[ColonyOwner, Right(Pause)]);
 const MEMBERS: Need = Any(&[ColonyOwner, Member]);
-/// They see what they move, payloads and all.
+/// The archive's: whoever moves processes sees them, payloads and all.
 const ARCHIVERS: Need = Any(&[ColonyOwner, Right(Archive)]);
 const EXECUTORS: Need = Any(&[Executor]);
 

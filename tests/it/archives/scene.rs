@@ -21,7 +21,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// One process that succeeded at its second attempt, with progress, a checkpoint, a log and attributes; a dead letter; and a cancelled
+    /// A process that succeeded at its second attempt, with progress, a checkpoint, a log and attributes; a dead letter; and a cancelled
     /// one that never ran.
     pub(crate) async fn new(colony: TestColony) -> Self {
         let user = colony.user("ada").await;

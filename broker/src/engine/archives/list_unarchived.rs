@@ -20,7 +20,7 @@ const FRAME_BYTES: usize = 2048;
 pub(crate) struct UnarchivedProcess {
     /// The process.
     pub(crate) process: FinishedProcess,
-    /// What is shown of it.
+    /// The process as it is shown.
     pub(crate) summary: ProcessSummary,
     /// The grants that it names.
     pub(crate) grants: HashMap<GrantKey, Arc<StoredGrant>>,

@@ -44,7 +44,7 @@ pub struct FinishedProcess {
     pub attempt: i32,
     /// The number of retries spent.
     pub retries_spent: i32,
-    /// Its own reason, apart from that of its last attempt.
+    /// The process's own reason, apart from that of its last attempt.
     pub reason: Option<String>,
     /// The name of whoever cancelled or discarded it.
     pub ended_by: Option<String>,

@@ -54,7 +54,7 @@ fn no_secret_and_no_payload_is_where_others_read() {
         search(&secrets_and_payloads, &url, &page);
     }
     for (part, log) in parts.stop() {
-        assert!(log.contains("TRACE"), "the log of {part} is as detailed as can be");
+        assert!(log.contains("TRACE"), "the log of {part} is as detailed as can be:\n{log}");
         search(&secrets_and_payloads, part, &log);
         search(&secrets, part, &log);
     }

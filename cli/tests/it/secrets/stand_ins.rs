@@ -13,7 +13,7 @@ const SSL_REQUEST: u32 = 80_877_103;
 /// A server on a port of its own, until the test's end.
 pub(super) struct StandIn {
     pub(super) address: SocketAddr,
-    /// What it was told and refused: paths, or the words of a client.
+    /// Words that it was told and refused: paths, or the words of a client.
     refused: Arc<Mutex<Vec<String>>>,
 }
 
