@@ -89,8 +89,40 @@ succeeded() { apiary process list --state succeeded --output json | grep -q '"st
 within 20 succeeded || fail "no event succeeded"
 apiary process verify latest
 
+say the other bees
+apiary install systemd security archive --yes > /dev/null
+for bee in security archive; do
+    apiary key new /etc/apiary/bee-$bee/credentials/apiary-key
+    cp /etc/apiary/bee-finance/apiary.toml /etc/apiary/bee-$bee/apiary.toml
+    sed -i '/^.finance./,$d' /etc/apiary/bee-$bee/apiary.toml
+done
+printf '[archive]\nurl = "/var/lib/apiary-bee-archive/objects"\nafter = "0s"\n' >> /etc/apiary/bee-archive/apiary.toml
+grant_bee() {
+    local bee=$1 flags=() word
+    shift
+    for word in "$@"; do flags+=("--${word%%=*}" "${word#*=}"); done
+    apiary grant add --colony-key colony.pem --key "$(apiary key id /etc/apiary/bee-"$bee"/credentials/apiary-key)" --role executor \
+        --name "$bee" --executor-type "$bee" "${flags[@]}" --out "$bee-grant.json"
+    apiary grant add --from "$bee-grant.json"
+}
+grant_bee security function=analyze_security function=detect_anomaly function=respond_threat function=identity.hygiene right=read \
+    right=read_events right=pause
+grant_bee archive function=archive_data function=retention_enforce function=compliance_check function=restore function=erase \
+    right=read right=archive
+systemctl daemon-reload
+systemctl enable --now apiary-bee@security apiary-bee@archive || fail "security or archive bee does not start"
+ask() { apiary process submit --type "$1" --function "$2" --args "$3" --wait --output json; }
+for function in analyze_security detect_anomaly identity.hygiene; do
+    ask security $function '{}' > answer.json || { cat answer.json; fail "$function"; }
+done
+processed=$(apiary process list --state succeeded --output json | grep --only-matching --extended-regexp '[0-9a-f]{8}-[0-9a-f-]{27}' | tail -1)
+ask archive archive_data '{}' | tee answer.json
+grep -q recorded answer.json || fail "nothing was archived"
+ask archive compliance_check '{}' > answer.json || { cat answer.json; fail "the archive does not hold"; }
+ask archive restore "{\"process_id\": \"$processed\"}" > answer.json || { cat answer.json; fail "nothing was restored"; }
+
 say each part has its account, its bounds and its place
-for unit in apiary-broker apiary-webhook apiary-bee@finance; do
+for unit in apiary-broker apiary-webhook apiary-bee@finance apiary-bee@security apiary-bee@archive; do
     [ "$(property $unit DynamicUser)" = yes ] || fail "$unit runs under no account of its own"
     [ "$(property $unit Slice)" = apiary.slice ] || fail "$unit is not in the slice"
     user=$(ps --no-headers -o user:20 --pid "$(property $unit MainPID)")
@@ -129,7 +161,7 @@ systemctl restart apiary-webhook || fail "the right setting did not help"
 
 say back up, stop, restore
 APIARY_DATABASE_URL=$database apiary broker --backup broker.dump
-for unit in apiary-bee@finance apiary-webhook apiary-broker; do
+for unit in apiary-bee@archive apiary-bee@security apiary-bee@finance apiary-webhook apiary-broker; do
     systemctl stop $unit
     [ "$(property $unit Result)" = success ] || fail "$unit did not stop well"
 done
