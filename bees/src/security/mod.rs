@@ -7,8 +7,8 @@
 //! | `respond_threat` | pauses, asks the owner to revoke, or locks an account; after a dry run, and reversibly |
 //! | `identity.hygiene` | reports keys, grants and executors that need care |
 //!
-//! Everything that judges is pure: [`evaluate`], [`anomaly`] and [`hygiene`] take facts and the time, and give the same report for the
-//! same input. [`colony`] reads the facts. `docs/security-bee.md` is for users.
+//! Everything that judges is pure: `evaluate`, `anomaly` and `hygiene` take facts and the time, and give the same report for the
+//! same input. `colony` reads the facts. `docs/security-bee.md` is for users.
 
 mod analyze;
 mod anomaly;

@@ -161,6 +161,13 @@ fn findings_of_a_colony_are_sent_once_across_a_kill_with_their_name_and_their_en
     let local = start();
     local.run(&["pause", "add", "executor-type", "echo", "--reason", "a test"]).ok();
     eventually("the pause is told", || (is_told("OPEN") == 1).then_some(()));
+    // A kill between a target's answer and the note of it sends the message again, with the same id.
+    eventually("it is noted", || {
+        let listed = local.run(&["notify", "list", "-o", "json"]).json();
+        let part = &listed["parts"][0];
+        let is_noted = part["open"][0]["told"].is_string() && part["waiting"].get("slack").is_none();
+        is_noted.then_some(())
+    });
     local.kill();
     let local = start();
     places.wait_for_rounds();
