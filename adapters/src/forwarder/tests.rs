@@ -245,7 +245,7 @@ async fn a_spec_that_waited_for_months_is_stamped_anew() {
 #[tokio::test(start_paused = true)]
 async fn a_large_event_has_the_time_that_a_slow_connection_needs() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
-    let script = Arc::new(Script { bytes_per_s: Some(16 * 1024), ..Arc::into_inner(Script::new([])).unwrap() });
+    let script = Arc::new(Script { bytes_per_s: Some(20 * 1024), ..Arc::into_inner(Script::new([])).unwrap() });
     let spool = spool(folder.path(), script.colony, &*clock, &[]).await;
     append_large(&spool, script.colony, &clock, "large", 700_000).await;
     append_large(&spool, script.colony, &clock, "small", 10).await;

@@ -96,7 +96,7 @@ for bee in security archive; do
     cp /etc/apiary/bee-finance/apiary.toml /etc/apiary/bee-$bee/apiary.toml
     sed -i '/^.finance./,$d' /etc/apiary/bee-$bee/apiary.toml
 done
-printf '[archive]\nurl = "/var/lib/apiary-bee-archive/objects"\nafter = "0s"\n' >> /etc/apiary/bee-archive/apiary.toml
+printf '[archive]\nurl = "/var/lib/apiary-bee-archive/objects"\nafter = "1ms"\n' >> /etc/apiary/bee-archive/apiary.toml
 grant_bee() {
     local bee=$1 flags=() word
     shift

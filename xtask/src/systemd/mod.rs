@@ -31,7 +31,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
     if !manager.exists() || workspace::on_path("dbus-daemon").is_empty() {
         apt::install(&["systemd", "dbus"]).context("install systemd and dbus")?;
     }
-    let built = children::run(workspace::cargo().args(["build", "--package", "apiary", "--bin", "apiary"]))?;
+    let built = children::run(workspace::cargo().args(["build", "--workspace", "--bin", "apiary"]))?;
     ensure!(built.success(), "`apiary` does not build");
     let cluster = Cluster::start_with(&[])?;
     let second = second_database(&cluster.url)?;
