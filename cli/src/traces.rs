@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use apiary_daemon::traces::{self, TraceBatch, TraceQueue, TraceTotals};
-use apiary_daemon::{Metrics, Notices, Supervisor};
+use apiary_daemon::{Metrics, Notices, Supervisor, with_causes};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Url, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -133,7 +133,7 @@ impl Exporter {
             }
             Ok(answer) => format!("it answers HTTP {}", answer.status()),
             Err(error) if error.is_timeout() => format!("no answer within {} s", SEND_TIMEOUT.as_secs()),
-            Err(error) => error_words(&error.without_url()),
+            Err(error) => with_causes(&error.without_url()),
         };
         batch.count_failed();
         let text = format!(
@@ -144,16 +144,6 @@ impl Exporter {
         self.notices.raise(TRACES_FAILED, "", text);
         Err(())
     }
-}
-
-fn error_words(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        words = format!("{words}: {cause}");
-        source = cause.source();
-    }
-    words
 }
 
 /// Returns the server of a URL, without what may be secret in it.

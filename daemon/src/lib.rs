@@ -1,5 +1,6 @@
 //! Duties of every long-running part: supervised background tasks, notices for the operator, and a log that cannot fail or block.
 
+mod causes;
 pub mod door;
 mod log;
 pub mod metrics;
@@ -9,6 +10,7 @@ mod throttle;
 pub mod tls;
 pub mod traces;
 
+pub use causes::with_causes;
 pub use log::{LogWriter, log_panics};
 pub use metrics::Metrics;
 pub use notices::{Notice, Notices};

@@ -1,9 +1,9 @@
 //! HTTP as the clients of services use it: those of PostgREST, of Stripe, and of Supabase's accounts.
 
-use std::error::Error;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use apiary_daemon::with_causes;
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response, Url, redirect};
@@ -90,14 +90,7 @@ fn no_answer(error: reqwest::Error, timeout: Duration) -> NoAnswer {
     if error.is_timeout() && !error.is_connect() {
         return NoAnswer::Unavailable(format!("no answer within {} s", timeout.as_secs_f32()));
     }
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    NoAnswer::Unavailable(text)
+    NoAnswer::Unavailable(with_causes(&error.without_url()))
 }
 
 /// Returns the wait asked for by `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3), at most

@@ -1,10 +1,10 @@
 //! HTTP as targets use it: encrypted, without redirects, within bounds.
 
-use std::error::Error as _;
 use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use apiary_daemon::with_causes;
 use apiary_settings::{Setting, SettingError};
 use percent_encoding::percent_decode_str;
 use reqwest::header::RETRY_AFTER;
@@ -117,14 +117,7 @@ fn no_answer(error: reqwest::Error) -> SendError {
     if error.is_timeout() {
         return SendError::new(format!("no answer within {} s", SEND_TIMEOUT.as_secs()));
     }
-    let error = error.without_url();
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        words = format!("{words}: {cause}");
-        source = cause.source();
-    }
-    SendError::new(words)
+    SendError::new(with_causes(&error.without_url()))
 }
 
 #[cfg(test)]
