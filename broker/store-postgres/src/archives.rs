@@ -102,12 +102,12 @@ async fn add_belongings(session: &mut Session, processes: &mut [FinishedProcess]
     let progress = found.iter().map(|row| rows::finished_progress(row)).collect::<StoreResult<Vec<_>>>()?;
     rows::gather(processes, progress, |process, progress| process.progress = Some(progress));
     let found = session.rows(query(sql!("archives/list_unarchived_logs.sql")).bind(&ids)).await?;
-    let lines = found.iter().map(|row| rows::finished_log(row)).collect::<StoreResult<Vec<_>>>()?;
+    let lines = found.iter().map(|row| rows::log_line(row)).collect::<StoreResult<Vec<_>>>()?;
     rows::gather(processes, lines.into_iter().map(|line| (line.process_id, line)), |process, line| {
         process.logs.push(line)
     });
     let found = session.rows(query(sql!("archives/list_unarchived_attributes.sql")).bind(&ids)).await?;
-    let attributes = found.iter().map(|row| rows::finished_attribute(row)).collect::<StoreResult<Vec<_>>>()?;
+    let attributes = found.iter().map(|row| rows::attribute(row)).collect::<StoreResult<Vec<_>>>()?;
     rows::gather(processes, attributes, |process, attribute| process.attributes.push(attribute));
     Ok(())
 }

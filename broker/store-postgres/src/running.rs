@@ -115,7 +115,7 @@ impl RunningStore for PostgresStore {
 
     async fn attributes(&self, process_id: Uuid) -> StoreResult<Vec<Attribute>> {
         let select = query(sql!("processes/get_attributes.sql")).bind(process_id);
-        self.session().await?.rows(select).await?.iter().map(|row| rows::attribute(row)).collect()
+        self.session().await?.rows(select).await?.iter().map(|row| Ok(rows::attribute(row)?.1)).collect()
     }
 }
 

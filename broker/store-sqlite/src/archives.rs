@@ -152,11 +152,11 @@ impl SqliteStore {
         let progress = found.iter().map(|row| rows::finished_progress(row)).collect::<StoreResult<Vec<_>>>()?;
         rows::gather(processes, progress, |process, progress| process.progress = Some(progress));
         let found = self.belongings(sql!("archives/list_unarchived_logs.sql"), &named).await?;
-        let lines = found.iter().map(|row| rows::finished_log(row)).collect::<StoreResult<Vec<_>>>()?;
+        let lines = found.iter().map(|row| rows::log_line(row)).collect::<StoreResult<Vec<_>>>()?;
         let lines = lines.into_iter().map(|line| (line.process_id, line));
         rows::gather(processes, lines, |process, line| process.logs.push(line));
         let found = self.belongings(sql!("archives/list_unarchived_attributes.sql"), &named).await?;
-        let attributes = found.iter().map(|row| rows::finished_attribute(row)).collect::<StoreResult<Vec<_>>>()?;
+        let attributes = found.iter().map(|row| rows::attribute(row)).collect::<StoreResult<Vec<_>>>()?;
         rows::gather(processes, attributes, |process, attribute| process.attributes.push(attribute));
         Ok(())
     }

@@ -130,6 +130,6 @@ impl RunningStore for SqliteStore {
 
     async fn attributes(&self, process_id: Uuid) -> StoreResult<Vec<Attribute>> {
         let select = query(sql!("processes/get_attributes.sql")).bind(process_id);
-        read(&self.readers, select).await?.iter().map(|row| rows::attribute(row)).collect()
+        read(&self.readers, select).await?.iter().map(|row| Ok(rows::attribute(row)?.1)).collect()
     }
 }

@@ -6,9 +6,7 @@ use uuid::Uuid;
 
 use super::{Columns, Fields};
 use crate::StoreResult;
-use crate::model::{
-    Attribute, FinishedProcess, FinishedProgress, GrantKey, LogCursor, LogLine, SignedBytes, StoredArchive,
-};
+use crate::model::{FinishedProcess, FinishedProgress, GrantKey, SignedBytes, StoredArchive};
 
 /// Reads an object from `number, object, digest, payload, signature, signer, recorded`.
 pub fn stored_archive(row: &dyn Columns) -> StoreResult<StoredArchive> {
@@ -78,34 +76,6 @@ pub fn finished_progress(row: &dyn Columns) -> StoreResult<(Uuid, FinishedProgre
         checkpoint,
     };
     Ok((process_id, progress))
-}
-
-/// Reads a line of a process's log from `process_id, line, attempt, executor_name, time_ms, level, message, fields`.
-pub fn finished_log(row: &dyn Columns) -> StoreResult<LogLine> {
-    let (fields, process_id) = Fields::of_process(row, "logs")?;
-    Ok(LogLine {
-        line: LogCursor(fields.number("line")?),
-        process_id,
-        attempt: fields.small("attempt")?,
-        executor: fields.text_if_any("executor_name")?.unwrap_or_default(),
-        time_ms: fields.number("time_ms")?,
-        level: fields.text("level")?,
-        message: fields.text("message")?,
-        fields: fields.text_if_any("fields")?,
-        is_hidden: false,
-    })
-}
-
-/// Reads an attribute of a process from `process_id, kind, key, value, attempt`.
-pub fn finished_attribute(row: &dyn Columns) -> StoreResult<(Uuid, Attribute)> {
-    let (fields, process_id) = Fields::of_process(row, "attributes")?;
-    let attribute = Attribute {
-        kind: fields.text("kind")?,
-        key: fields.text("key")?,
-        value: fields.text("value")?,
-        attempt: fields.small("attempt")?,
-    };
-    Ok((process_id, attribute))
 }
 
 /// Reads the process of a row from `process_id`.

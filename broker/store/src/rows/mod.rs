@@ -18,10 +18,7 @@ mod retention;
 mod running;
 mod signatures;
 
-pub use archives::{
-    archive_line, finished_attribute, finished_log, finished_process, finished_progress, gather, owner, revocation,
-    stored_archive,
-};
+pub use archives::{archive_line, finished_process, finished_progress, gather, owner, revocation, stored_archive};
 pub use bulks::{bulk, bulk_state, count, named};
 pub use colonies::{colony, guard, state_count};
 pub use columns::{Columns, Fields};

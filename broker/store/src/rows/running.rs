@@ -63,13 +63,14 @@ pub fn log_line(row: &dyn Columns) -> StoreResult<LogLine> {
     })
 }
 
-/// Reads an attribute from its columns.
-pub fn attribute(row: &dyn Columns) -> StoreResult<Attribute> {
-    let (fields, _) = Fields::of_process(row, "attributes")?;
-    Ok(Attribute {
+/// Reads an attribute and its process from their columns.
+pub fn attribute(row: &dyn Columns) -> StoreResult<(Uuid, Attribute)> {
+    let (fields, process_id) = Fields::of_process(row, "attributes")?;
+    let attribute = Attribute {
         kind: fields.text("kind")?,
         key: fields.text("key")?,
         value: fields.text("value")?,
         attempt: fields.small("attempt")?,
-    })
+    };
+    Ok((process_id, attribute))
 }
