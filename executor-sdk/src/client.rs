@@ -4,7 +4,6 @@ mod archives;
 pub(crate) mod batcher;
 mod broker;
 mod bulks;
-mod bytes_codec;
 mod claim_answer;
 mod colonies;
 #[cfg(feature = "executor")]
@@ -39,10 +38,10 @@ use crate::connection::{self, Connection, Diagnosis};
 use crate::lease::{Ending, ReportAnswer};
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::session::{BrokerSession, sign};
+use crate::wire::BytesCodec;
 use crate::{Address, ClientConfig, ClientError};
 
 use batcher::Batcher;
-use bytes_codec::BytesCodec;
 pub(crate) use leases::millis;
 #[cfg(feature = "executor")]
 pub(crate) use leases::one_for_each;

@@ -1,9 +1,12 @@
 //! Conversions between the wire's messages and the types of `apiary_identity`.
 
+mod bytes_codec;
+
 use apiary_identity::{Envelope, Offer, Signature};
 use apiary_proto::v1;
 
 use crate::ClientError;
+pub use bytes_codec::BytesCodec;
 
 /// Converts an envelope for the wire.
 pub fn envelope_to_proto(envelope: &Envelope) -> v1::Envelope {

@@ -28,3 +28,22 @@ pub use ports::Port;
 pub use postgrest::PostgrestStub;
 pub use proxy::Proxy;
 pub use web::{http, http2};
+
+/// Runs each named test, an `async fn(TestColony)` beside the call, on a broker over SQLite and on one over Postgres.
+#[macro_export]
+macro_rules! on_each_store {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name($crate::TestColony::start($crate::Backend::sqlite().await).await).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name($crate::TestColony::start($crate::Backend::postgres().await).await).await;
+            })+
+        }
+    };
+}

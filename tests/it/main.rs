@@ -6,23 +6,8 @@
     reason = "these are tests, also where they are plain functions that each store runs"
 )]
 
-/// Runs each named test, an `async fn(TestColony)` beside the call, on a broker over SQLite and on one over Postgres.
-macro_rules! on_each_store {
-    ($($name:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                super::$name(apiary_tests::TestColony::start(apiary_tests::Backend::sqlite().await).await).await;
-            })+
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $name() {
-                super::$name(apiary_tests::TestColony::start(apiary_tests::Backend::postgres().await).await).await;
-            })+
-        }
-    };
-}
+#[macro_use]
+extern crate apiary_tests;
 
 mod archives;
 mod attacks;

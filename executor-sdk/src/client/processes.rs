@@ -15,10 +15,10 @@ use serde::Serialize;
 use tonic::{Response, Status, Streaming};
 use uuid::Uuid;
 
-use super::bytes_codec::BytesCodec;
 use super::{Client, decode, millis, within};
 use crate::ClientError;
 use crate::limits::sending_time;
+use crate::wire::BytesCodec;
 use crate::wire::envelope_to_proto;
 
 pub(super) const SUBMIT: &str = "/apiary.v1.ProcessService/Submit";

@@ -6,7 +6,7 @@ use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
 /// Codec that passes the bytes of a message through. What is signed is so what is sent, and nothing is encoded twice.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct BytesCodec;
+pub struct BytesCodec;
 
 impl Codec for BytesCodec {
     type Encode = Bytes;

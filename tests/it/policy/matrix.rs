@@ -2,20 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use apiary_executor_sdk::wire::envelope_to_proto;
+use apiary_executor_sdk::wire::{BytesCodec, envelope_to_proto};
 use apiary_identity::{Envelope, Id, KeyPair, Request};
 use apiary_proto::METHODS;
 use apiary_protocol::details::Details;
 use apiary_tests::{Backend, TestColony};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{Buf as _, BufMut as _, Bytes};
 use futures::{StreamExt as _, stream};
 use http::uri::PathAndQuery;
 use prost::Message as _;
 use serde_json::Value;
-use tonic::Status;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
 use uuid::Uuid;
@@ -257,43 +254,5 @@ impl Scene {
     fn signature(&self, method: &str, attempt: &Attempt<'_>, colony: Id, message: &[u8]) -> Option<Envelope> {
         let request = Request::new(method, colony, &self.broker_id, attempt.trial.time(), message);
         (attempt.trial != Trial::Unsigned).then(|| attempt.trial.seal(&attempt.caller.key, &request))
-    }
-}
-
-/// A codec that passes bytes through.
-#[derive(Clone, Copy)]
-struct BytesCodec;
-
-impl Codec for BytesCodec {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self {
-        *self
-    }
-}
-
-impl Encoder for BytesCodec {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, message: Bytes, target: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        target.put(message);
-        Ok(())
-    }
-}
-
-impl Decoder for BytesCodec {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, source: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(source.copy_to_bytes(source.remaining())))
     }
 }
