@@ -64,7 +64,7 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// What is done stays done, and the next call goes on behind it.
+    /// Finished steps stay done, and the next call goes on behind them.
     pub async fn archive_data(
         &self,
         say: impl Fn(&ArchiveReport),

@@ -1,6 +1,6 @@
 //! Metrics of a long-running part, in Prometheus' text format.
 //!
-//! Whoever counts something gets a handle once, at the start, and then changes an atomic number. Label values from outside go through
+//! A counting part gets a handle once, at the start, and then changes an atomic number. Label values from outside go through
 //! [`ByLabel`], which bounds them. What must be read, such as the depth of a queue, is read when somebody scrapes.
 
 mod handles;
